@@ -1,0 +1,98 @@
+"""Writes of this room: systems, roles and tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from datetime import datetime
+
+from django.utils import timezone
+
+from certifier.audit.unit import unit_of_work
+
+from . import permissions
+from .models import ApiToken, Role, RoleGrant, System, User
+
+CODE = re.compile(r"[A-Za-z0-9_]{1,40}")
+
+
+class SystemRefused(ValueError):
+    """The system cannot be created as asked; the message says why."""
+
+
+class SystemExists(SystemRefused):
+    """A system of that code (ignoring case) is there already."""
+
+
+class RoleRefused(ValueError):
+    """The grant makes no sense as asked; the message says why."""
+
+
+def create_system(*, actor: User | None, code: str, name: str = "", family: str = "", position: int = 100) -> System:
+    """A new system. Coordinators only. Codes are ASCII and unique ignoring case."""
+    with unit_of_work(actor) as unit:
+        permissions.require(permissions.can_manage_systems(actor))
+        if not CODE.fullmatch(code):
+            raise SystemRefused(f"“{code[:60]}” is not a system code: use 1 to 40 ASCII letters, digits and underscores.")
+        if System.objects.filter(code__iexact=code).exists():
+            raise SystemExists(f"The system {code} exists already (case is ignored).")
+        system = System.objects.create(code=code, name=name or code, family=family, position=position)
+        unit.audit("accounts.create_system", f"system {code}", {"name": system.name})
+    return system
+
+
+def grant_role(*, actor: User | None, user: User, role: str, system: System | None = None) -> RoleGrant:
+    """Give a role; giving it twice changes nothing. Administrators only (actor None: the installation itself)."""
+    with unit_of_work(actor) as unit:
+        permissions.require(permissions.can_manage_people(actor))
+        if role not in Role.values:
+            raise RoleRefused(f"There is no role “{role}”. Choose one of {', '.join(Role.values)}.")
+        if (role == Role.EXPERT) != (system is not None):
+            raise RoleRefused("An expert is expert of a system; every other role holds for all systems.")
+        grant, created = RoleGrant.objects.get_or_create(user=user, role=role, system=system, defaults={"granted_by": actor})
+        if created:
+            unit.audit("accounts.grant_role", f"user {user.username}", {"role": role, "system": system and system.code})
+    permissions.forget_roles(user)
+    return grant
+
+
+def revoke_role(*, actor: User | None, user: User, role: str, system: System | None = None) -> bool:
+    """Take a role away; True when there was one. Administrators only."""
+    with unit_of_work(actor) as unit:
+        permissions.require(permissions.can_manage_people(actor))
+        deleted, _ = RoleGrant.objects.filter(user=user, role=role, system=system).delete()
+        if deleted:
+            unit.audit("accounts.revoke_role", f"user {user.username}", {"role": role, "system": system and system.code})
+    permissions.forget_roles(user)
+    return bool(deleted)
+
+
+def digest_of(key: str) -> str:
+    # The key has 256 random bits, so a plain hash is enough: there is nothing to guess.
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def create_token(
+    *, actor: User | None, user: User, name: str = "", expires_at: datetime | None = None
+) -> tuple[ApiToken, str]:
+    """A new API token and its key. The key is returned this once and stored nowhere."""
+    with unit_of_work(actor) as unit:
+        permissions.require(permissions.can_own_tokens(actor, user))
+        key = secrets.token_urlsafe(32)
+        token = ApiToken.objects.create(
+            user=user, name=name, prefix=key[:8], digest=digest_of(key), expires_at=expires_at
+        )
+        unit.audit("accounts.create_token", f"user {user.username}", {"token": token.prefix, "name": name})
+    return token, key
+
+
+def revoke_token(*, actor: User | None, token: ApiToken) -> ApiToken:
+    """The token stops working at once; its row stays as history."""
+    with unit_of_work(actor) as unit:
+        permissions.require(permissions.can_own_tokens(actor, token.user))
+        if token.revoked_at is None:
+            token.revoked_at = timezone.now()
+            token.save(update_fields=["revoked_at"])
+            unit.audit("accounts.revoke_token", f"user {token.user.username}", {"token": token.prefix})
+    return token

@@ -1,0 +1,107 @@
+"""Good-run lists: immutable, with the provenance of every lumisection in them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from certifier.audit.append_only import AppendOnlyModel
+from certifier.defects.models import Tag
+from certifier.runs.fields import LumiSetField
+from certifier.runs.models import Run
+
+
+class Origin(models.TextChoices):
+    BUILT = "built", "built"
+    IMPORTED = "imported", "imported"
+    COMBINED = "combined", "combined"
+
+
+class GoodRunList(AppendOnlyModel):
+    name = models.CharField(max_length=200, unique=True)
+    description = models.TextField(blank=True)
+    origin = models.CharField(max_length=8, choices=Origin)
+    # sha256 of the canonical golden JSON, which names the content independently of any name.
+    sha256 = models.CharField(max_length=64, db_index=True)
+    # How a built list was asked for; empty for imported and combined ones.
+    tag = models.ForeignKey(Tag, null=True, on_delete=models.PROTECT, related_name="lists")
+    entry_id = models.BigIntegerField(default=0, help_text="the highest entry that was read: what HEAD meant then")
+    logic = models.PositiveIntegerField(default=0, help_text="the logic version that was read")
+    require = models.JSONField(default=list)
+    ignore = models.JSONField(default=list)
+    run_selection = models.TextField(blank=True)
+    signed_off = models.BooleanField(default=True)
+    stage = models.CharField(max_length=8, blank=True)
+    # Expressions as they stood, runs left out and why, source file, operation and parents of a combination.
+    provenance = models.JSONField(default=dict)
+    # GRL XML metadata and layout of an imported file, kept verbatim for export.
+    metadata = models.JSONField(default=dict)
+    run_count = models.PositiveIntegerField()
+    lumisection_count = models.PositiveIntegerField()
+    # Null where no lumisection of the list has a luminosity; `luminosity_lumisections` says how many have one.
+    delivered_inv_nb = models.FloatField(null=True)
+    recorded_inv_nb = models.FloatField(null=True)
+    luminosity_lumisections = models.PositiveIntegerField(default=0)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta(AppendOnlyModel.Meta):
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GoodRunListRun(AppendOnlyModel):
+    """The lumisections of one run in a list. A number, not a key: a list may name runs we do not have."""
+
+    list = models.ForeignKey(GoodRunList, on_delete=models.PROTECT, related_name="runs")
+    run_number = models.PositiveIntegerField()
+    lumisections = LumiSetField()
+
+    class Meta(AppendOnlyModel.Meta):
+        ordering = ["list", "run_number"]
+        constraints = [models.UniqueConstraint(fields=["list", "run_number"], name="run_once_per_list")]
+
+    def __str__(self) -> str:
+        return f"{self.run_number}: {self.lumisections}"
+
+
+class ListDocument(AppendOnlyModel):
+    """A document that came with a list, for example the cut-flow report of the group that made it."""
+
+    list = models.ForeignKey(GoodRunList, on_delete=models.PROTECT, related_name="documents")
+    name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    content = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta(AppendOnlyModel.Meta):
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["list", "sha256"], name="document_once_per_list")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RunSummary(models.Model):
+    """What home and the runs list show of a run: derived, refreshed by a task that looks for runs the feed has touched.
+
+    Pages say how old it is; nothing is decided from it.
+    """
+
+    run = models.OneToOneField(Run, primary_key=True, on_delete=models.PROTECT, related_name="summary")
+    good = LumiSetField(help_text="lumisections where the experiment's main virtual defect is absent and all systems signed")
+    required = models.CharField(max_length=100, blank=True, help_text="the virtual defect it was computed for")
+    delivered_inv_nb = models.FloatField(null=True)
+    recorded_inv_nb = models.FloatField(null=True)
+    good_inv_nb = models.FloatField(null=True)
+    defect_count = models.PositiveIntegerField(default=0, help_text="primary defects present")
+    intolerable_count = models.PositiveIntegerField(default=0)
+    signed_systems = models.PositiveIntegerField(default=0)
+    open_systems = models.PositiveIntegerField(default=0)
+    sequence = models.BigIntegerField(default=0, help_text="the change up to which it holds")
+    refreshed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"summary of run {self.run_id}"

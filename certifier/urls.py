@@ -1,0 +1,18 @@
+"""Every address of the site: pages by room, REST below /api/, health beside them."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("certifier.web.urls")),
+    path("account/", include("certifier.accounts.urls")),
+    path("defects/", include("certifier.defects.urls")),
+    path("sign-offs/", include("certifier.review.urls")),
+    path("good-runs/", include("certifier.goodruns.urls")),
+    path("ops/", include("certifier.ops.urls")),
+    path("", include("certifier.ops.health")),
+    path("api/", include("certifier.api.urls")),
+    path("admin/", admin.site.urls),
+]
