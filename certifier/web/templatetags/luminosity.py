@@ -1,0 +1,71 @@
+"""Luminosities and shares for people. Inside, a luminosity is always in inverse nanobarn."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+from django import template
+
+register = template.Library()
+
+NOTHING = "–"
+# Inverse nanobarn in one of each unit, largest first.
+UNITS = {"/fb": 1e6, "/pb": 1e3, "/nb": 1.0, "/µb": 1e-3}
+
+Number = float | int | Decimal | str | None
+
+
+def as_number(value: Number) -> float | None:
+    """None for what is not there: None, NaN, and the empty string that templates give for a missing name."""
+    if value is None or value == "":
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def three_digits(value: float) -> str:
+    """At least three significant digits, never an exponent: 0.0123, 1.42, 58.3, 320, 1234."""
+    if not value:
+        return "0"
+    digits = 2 - math.floor(math.log10(abs(value)))
+    text = f"{value:.{max(digits, 0)}f}"
+    # Rounding may have gained a digit: 9.999 is 10.0, not 10.00.
+    gained = 2 - math.floor(math.log10(abs(float(text))))
+    return text if gained == digits else f"{value:.{max(gained, 0)}f}"
+
+
+@register.filter
+def lumi(value_inv_nb: Number, unit: str = "") -> str:
+    """`{{ value_inv_nb|lumi }}`: "58.3 /pb", "1.42 /fb", "320 /nb", "–" for None.
+
+    The unit is the largest in which the number, as printed, is at least 1. `|lumi:"/pb"` fixes it, for columns that are compared.
+    Raises ValueError on an unknown unit and on text that is no number.
+    """
+    number = as_number(value_inv_nb)
+    if number is None:
+        return NOTHING
+    if unit and unit not in UNITS:
+        raise ValueError(f"There is no unit {unit!r}; use one of {', '.join(UNITS)}.")
+    sign = "−" if number < 0 else ""
+    size = abs(number)
+    unit = unit or next((name for name, factor in UNITS.items() if float(three_digits(size / factor)) >= 1), "")
+    if not unit:
+        unit = "/µb" if size else "/pb"
+    digits = three_digits(size / UNITS[unit])
+    return f"{sign if digits.strip('0.') else ''}{digits} {unit}"
+
+
+@register.filter
+def percent(share: Number, decimals: int = 1) -> str:
+    """`{{ 0.962|percent }}`: "96.2%". Neither "100.0%" for almost all nor "0.0%" for very little: ">99.9%", "<0.1%"."""
+    number = as_number(share)
+    if number is None:
+        return NOTHING
+    text = f"{100 * number:.{decimals}f}".replace("-", "−")
+    least = 10.0**-decimals
+    if 0 < number < 1 and float(text) >= 100:
+        return f">{100 - least:.{decimals}f}%"
+    if 0 < number and float(text) == 0:
+        return f"<{least:.{decimals}f}%"
+    return f"{text}%"
