@@ -38,7 +38,8 @@ class GoodRunList(AppendOnlyModel):
     metadata = models.JSONField(default=dict)
     run_count = models.PositiveIntegerField()
     lumisection_count = models.PositiveIntegerField()
-    # Null where no lumisection of the list has a luminosity; `luminosity_lumisections` says how many have one.
+    # As it was known when the list was made (`ListLuminosity` has today's). Null where no lumisection of the list has a
+    # luminosity; `luminosity_lumisections` says how many have one.
     delivered_inv_nb = models.FloatField(null=True)
     recorded_inv_nb = models.FloatField(null=True)
     luminosity_lumisections = models.PositiveIntegerField(default=0)
@@ -65,6 +66,23 @@ class GoodRunListRun(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.run_number}: {self.lumisections}"
+
+
+class ListLuminosity(models.Model):
+    """The luminosity of a list as it is known today: a list stays as it is, calibrations and late imports do not.
+
+    Derived; `sequence` is the change up to which it holds.
+    """
+
+    list = models.OneToOneField(GoodRunList, primary_key=True, on_delete=models.CASCADE, related_name="luminosity")
+    delivered_inv_nb = models.FloatField(null=True)
+    recorded_inv_nb = models.FloatField(null=True)
+    luminosity_lumisections = models.PositiveIntegerField(default=0, help_text="how many of its lumisections have one")
+    sequence = models.BigIntegerField(default=0)
+    refreshed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"luminosity of {self.list_id}"
 
 
 class ListDocument(AppendOnlyModel):
@@ -105,3 +123,17 @@ class RunSummary(models.Model):
 
     def __str__(self) -> str:
         return f"summary of run {self.run_id}"
+
+
+class SummaryWatermark(models.Model):
+    """One row: the change up to which every summary was brought, and the rule they were computed by.
+
+    Set when a refresh has finished, so a refresh that died is simply done again.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    sequence = models.BigIntegerField(default=0)
+    rule = models.CharField(max_length=64, blank=True, help_text="digest of the definitions and systems in force")
+
+    def __str__(self) -> str:
+        return f"summaries up to change {self.sequence}"
