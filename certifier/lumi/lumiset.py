@@ -1,0 +1,301 @@
+"""`LumiSet`: a set of lumisections of one run, the value the whole program is written in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NoReturn, final
+
+import numpy as np
+import numpy.typing as npt
+
+from . import iov
+from .errors import LumiError, shown
+from .ranges import LUMISECTIONS, Range, format_ranges, tokens
+
+MAX_LUMISECTION: Final = LUMISECTIONS.largest
+
+_EXAMPLE = "1-4 9 20-728"
+_make = object.__new__
+# The numbers that nearly all stored text is made of. A lookup converts and validates at once: "+5", "007", " 5" or digits
+# of another script, all of which int() takes, are not in here.
+_NUMBERS: Final = {str(number): number for number in range(1, 4097)}
+
+
+@final
+class LumiSet:
+    """An immutable set of lumisections, numbered from 1. Lumisection 0 does not exist.
+
+    Canonical text: `1-4 9 20-728` (inclusive, ascending, maximal ranges). Inside, `bits` is one integer: bit n set means
+    that lumisection n belongs to the set. `|`, `&`, `-`, `^` are the set operations, `<=` and its relatives are inclusion
+    (as for frozenset), `len` counts lumisections, iteration gives `(first, last)` ranges.
+    """
+
+    __slots__ = ("bits",)
+    bits: int
+
+    def __new__(cls) -> LumiSet:
+        return _from_trusted(0)
+
+    # -- makers ------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def parse(text: str, last: int | None = None) -> LumiSet:
+        """The set that the text names. Empty text is the empty set: whether that is allowed, the caller decides.
+
+        `last` is the number of lumisections of the run: the limit, what `End` stands for, and what `all` reaches to.
+        Commas count as blanks. Raises LumiError naming the token for anything else.
+        """
+        bits = 0
+        number = _NUMBERS
+        try:
+            for token in text.split():
+                if token in number:
+                    bits |= 1 << number[token]
+                else:
+                    start, _, end = token.partition("-")
+                    first = number[start]
+                    until = number[end]
+                    if first > until:
+                        return _parse_slowly(text, last)
+                    bits |= (2 << until) - (1 << first)
+        except (KeyError, AttributeError, TypeError):
+            return _parse_slowly(text, last)
+        if last is not None and bits >> last > 1:
+            return _parse_slowly(text, last)
+        made: LumiSet = _make(LumiSet)
+        _set_bits(made, bits)
+        return made
+
+    @staticmethod
+    def from_ranges(pairs: Iterable[tuple[int, int]]) -> LumiSet:
+        """The union of inclusive `(first, last)` ranges, in any order. Raises LumiError naming the range."""
+        bits = 0
+        for pair in pairs:
+            first, last = LUMISECTIONS.pair(pair)
+            bits |= (2 << last) - (1 << first)
+        return _from_trusted(bits)
+
+    @staticmethod
+    def from_numbers(numbers: Iterable[int]) -> LumiSet:
+        """The set of these lumisections, in any order, repeated or not. Raises LumiError naming the number."""
+        mask = bytearray((MAX_LUMISECTION >> 3) + 1)
+        for value in numbers:
+            number = LUMISECTIONS.number(value)
+            mask[number >> 3] |= 1 << (number & 7)
+        return _from_trusted(int.from_bytes(mask, "little"))
+
+    @staticmethod
+    def whole(last: int) -> LumiSet:
+        """Lumisections 1 to `last`; empty for 0, the length of a run of which nothing is known yet."""
+        return _from_trusted((2 << _length(last)) - 2)
+
+    @staticmethod
+    def from_mask(mask: npt.ArrayLike, first: int = 1) -> LumiSet:
+        """From a one-dimensional array of booleans: entry i says whether lumisection `first + i` belongs to the set."""
+        array = np.asarray(mask)
+        if array.ndim != 1 or (array.dtype != np.bool_ and array.size):
+            raise LumiError(
+                f"a mask is a one-dimensional array of booleans; this one has {array.ndim} dimensions of {array.dtype}."
+            )
+        start = LUMISECTIONS.number(first)
+        packed = np.packbits(array.astype(np.bool_, copy=False), bitorder="little").tobytes()
+        return LumiSet.from_bits(int.from_bytes(packed, "little") << start)
+
+    @staticmethod
+    def from_bits(bits: int) -> LumiSet:
+        """From the integer in which bit n stands for lumisection n. Raises LumiError when bit 0 is set, or one too high."""
+        if not isinstance(bits, int) or bits < 0 or bits & 1:
+            raise LumiError("these bits are no set of lumisections: a non-negative integer is needed, with bit 0 clear.")
+        if bits.bit_length() > MAX_LUMISECTION + 1:
+            LUMISECTIONS.within(bits.bit_length() - 1)
+        return _from_trusted(int(bits))
+
+    @staticmethod
+    def from_iovs(iovs: Iterable[tuple[int, int]], run: int, last: int | None = None) -> LumiSet:
+        """From half-open intervals of keys `run << 32 | lumisection`, all of this run.
+
+        Lumisection 0 is dropped, and what lies beyond `last` is cut off. Raises LumiError for a reversed interval, for an
+        open end when `last` is not given, and for an interval of another run (see `RunLumiMap.from_iovs`).
+        """
+        bits = 0
+        for since, until in iovs:
+            interval = iov.Interval.of(since, until)
+            if not interval.is_of(run):
+                raise LumiError(f"interval {interval} is not of run {run} alone; split it with RunLumiMap.from_iovs.")
+            part = interval.within(run, last)
+            if part is not None:
+                bits |= (2 << part[1]) - (1 << part[0])
+        return _from_trusted(bits)
+
+    # -- what is in it -----------------------------------------------------------------------------------------------
+
+    @property
+    def first(self) -> int | None:
+        """The lowest lumisection, None for the empty set."""
+        bits = self.bits
+        return (bits & -bits).bit_length() - 1 if bits else None
+
+    @property
+    def last(self) -> int | None:
+        """The highest lumisection, None for the empty set."""
+        return self.bits.bit_length() - 1 if self.bits else None
+
+    def ranges(self) -> list[Range]:
+        """The maximal inclusive ranges `(first, last)`, ascending."""
+        return bit_ranges(self.bits)
+
+    def numbers(self) -> Iterator[int]:
+        """Every lumisection, ascending."""
+        for first, last in bit_ranges(self.bits):
+            yield from range(first, last + 1)
+
+    def to_mask(self, last: int, first: int = 1) -> npt.NDArray[np.bool_]:
+        """Booleans for lumisections `first` to `last` inclusive; what lies outside is not in the mask."""
+        start = LUMISECTIONS.number(first)
+        count = _length(last) - start + 1
+        if count < 0:
+            raise LumiError(f"a mask from lumisection {start} cannot end at {last}; give a last from {start - 1}.")
+        window = (self.bits >> start) & ((1 << count) - 1)
+        packed = np.frombuffer(window.to_bytes((count + 7) >> 3, "little"), dtype=np.uint8)
+        return np.unpackbits(packed, count=count, bitorder="little").view(np.bool_)
+
+    def to_iovs(self, run: int) -> list[tuple[int, int]]:
+        """Half-open intervals `(since, until)` of keys `run << 32 | lumisection`, ascending."""
+        start = iov.key(run, 0)
+        return [(start + first, start + last + 1) for first, last in bit_ranges(self.bits)]
+
+    def __len__(self) -> int:
+        return self.bits.bit_count()
+
+    def __bool__(self) -> bool:
+        return self.bits != 0
+
+    def __contains__(self, number: object) -> bool:
+        if not hasattr(number, "__index__"):
+            return False
+        index = number.__index__()
+        return 0 < index <= MAX_LUMISECTION and bool(self.bits >> index & 1)
+
+    def __iter__(self) -> Iterator[Range]:
+        return iter(bit_ranges(self.bits))
+
+    # -- algebra -----------------------------------------------------------------------------------------------------
+
+    def __or__(self, other: LumiSet) -> LumiSet:
+        return _from_trusted(self.bits | other.bits) if isinstance(other, LumiSet) else NotImplemented
+
+    def __and__(self, other: LumiSet) -> LumiSet:
+        return _from_trusted(self.bits & other.bits) if isinstance(other, LumiSet) else NotImplemented
+
+    def __sub__(self, other: LumiSet) -> LumiSet:
+        return _from_trusted(self.bits & ~other.bits) if isinstance(other, LumiSet) else NotImplemented
+
+    def __xor__(self, other: LumiSet) -> LumiSet:
+        return _from_trusted(self.bits ^ other.bits) if isinstance(other, LumiSet) else NotImplemented
+
+    def complement(self, domain: LumiSet | int) -> LumiSet:
+        """What of the domain is not in the set. An integer is the length of the run."""
+        return (domain if isinstance(domain, LumiSet) else LumiSet.whole(domain)) - self
+
+    def clip(self, last: int) -> LumiSet:
+        """The part up to and including `last`."""
+        return _from_trusted(self.bits & ((2 << _length(last)) - 1))
+
+    def isdisjoint(self, other: LumiSet) -> bool:
+        return not self.bits & other.bits
+
+    def __eq__(self, other: object) -> bool:
+        return self.bits == other.bits if isinstance(other, LumiSet) else NotImplemented
+
+    def __le__(self, other: LumiSet) -> bool:
+        return not self.bits & ~other.bits if isinstance(other, LumiSet) else NotImplemented
+
+    def __lt__(self, other: LumiSet) -> bool:
+        return self <= other and self.bits != other.bits if isinstance(other, LumiSet) else NotImplemented
+
+    def __ge__(self, other: LumiSet) -> bool:
+        return not other.bits & ~self.bits if isinstance(other, LumiSet) else NotImplemented
+
+    def __gt__(self, other: LumiSet) -> bool:
+        return self >= other and self.bits != other.bits if isinstance(other, LumiSet) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.bits)
+
+    # -- text and immutability ---------------------------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        return format_ranges(bit_ranges(self.bits))
+
+    def __repr__(self) -> str:
+        return f"LumiSet.parse({str(self)!r})"
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError("a LumiSet does not change; make a new one with |, &, - or ^.")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a LumiSet does not change; make a new one with |, &, - or ^.")
+
+    def __reduce__(self) -> tuple[Any, tuple[int]]:
+        return LumiSet.from_bits, (self.bits,)
+
+
+# The slot's own setter: the one way past __setattr__.
+_set_bits = LumiSet.__dict__["bits"].__set__
+
+
+def bit_ranges(bits: int) -> list[Range]:
+    """The maximal runs of set bits as inclusive ranges, ascending."""
+    if not bits:
+        return []
+    low = bits & -bits
+    if not (bits + low) & bits:  # adding the lowest bit carries through the only block there is
+        return [(low.bit_length() - 1, bits.bit_length() - 1)]
+    # Searching the binary text is linear, where clearing one block after another copies the integer each time.
+    text = bin(bits)[:1:-1]
+    find = text.find
+    ranges = []
+    first = low.bit_length() - 1
+    while first >= 0:
+        after = find("0", first)
+        if after < 0:
+            ranges.append((first, len(text) - 1))
+            break
+        ranges.append((first, after - 1))
+        first = find("1", after)
+    return ranges
+
+
+def _from_trusted(bits: int) -> LumiSet:
+    """The set of these bits, which come from other sets and need no look."""
+    made: LumiSet = _make(LumiSet)
+    _set_bits(made, bits)
+    return made
+
+
+def _length(last: int) -> int:
+    """A run's length: a lumisection number, or 0 when there are none."""
+    return 0 if last == 0 and not isinstance(last, bool) else LUMISECTIONS.number(last)
+
+
+def _parse_slowly(text: object, last: int | None) -> LumiSet:
+    """Everything that is not plain canonical text of a run of usual length, and every refusal with its message."""
+    length = None if last is None else _length(last)
+    found = tokens(text, _EXAMPLE)
+    bits = 0
+    for token in found:
+        if token.lower() == "all":
+            return _parse_all(found, length)
+        first, until = LUMISECTIONS.parse_token(token, length)
+        bits |= (2 << until) - (1 << first)
+    return _from_trusted(bits)
+
+
+def _parse_all(found: list[str], length: int | None) -> LumiSet:
+    if len(found) > 1:
+        raise LumiError(f"{shown(found[0])} …: 'all' is the whole run and stands alone; write 'all', or the ranges.")
+    if length is None:
+        raise LumiError("'all' needs the length of the run, which is not known here; write the range, such as 1-728.")
+    if not length:
+        raise LumiError("'all' names nothing: the run has no lumisections yet.")
+    return LumiSet.whole(length)
