@@ -7,25 +7,36 @@ import re
 import secrets
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from certifier.audit.errors import CertifierError, Conflict
 from certifier.audit.unit import unit_of_work
 
 from . import permissions
 from .models import ApiToken, Role, RoleGrant, System, User
 
 CODE = re.compile(r"[A-Za-z0-9_]{1,40}")
+USERNAME_LENGTH = 150
 
 
-class SystemRefused(ValueError):
+class SystemRefused(CertifierError):
     """The system cannot be created as asked; the message says why."""
 
 
-class SystemExists(SystemRefused):
+class SystemExists(Conflict):
     """A system of that code (ignoring case) is there already."""
 
 
-class RoleRefused(ValueError):
+class UserRefused(CertifierError):
+    """The account cannot be created as asked; the message says why."""
+
+
+class UserExists(Conflict):
+    """An account of that name (ignoring case) is there already."""
+
+
+class RoleRefused(CertifierError):
     """The grant makes no sense as asked; the message says why."""
 
 
@@ -34,12 +45,52 @@ def create_system(*, actor: User | None, code: str, name: str = "", family: str 
     with unit_of_work(actor) as unit:
         permissions.require(permissions.can_manage_systems(actor))
         if not CODE.fullmatch(code):
-            raise SystemRefused(f"“{code[:60]}” is not a system code: use 1 to 40 ASCII letters, digits and underscores.")
+            raise SystemRefused(
+                f"“{code[:60]}” is not a system code: use 1 to 40 ASCII letters, digits and underscores.", field="code"
+            )
         if System.objects.filter(code__iexact=code).exists():
             raise SystemExists(f"The system {code} exists already (case is ignored).")
         system = System.objects.create(code=code, name=name or code, family=family, position=position)
         unit.audit("accounts.create_system", f"system {code}", {"name": system.name})
     return system
+
+
+def create_user(
+    *,
+    actor: User | None,
+    username: str,
+    first_name: str = "",
+    last_name: str = "",
+    email: str = "",
+    password: str | None = None,
+    is_robot: bool = False,
+) -> User:
+    """A new account, without any role. Administrators only. Names are unique ignoring case.
+
+    Without a password nobody can log in with it; a robot never has one, its tokens are its keys.
+    """
+    with unit_of_work(actor) as unit:
+        permissions.require(permissions.can_manage_people(actor))
+        try:
+            User.username_validator(username)
+        except ValidationError as error:
+            raise UserRefused(
+                f"“{username[:60]}” is not a user name: use letters, digits and @ . + - _ only."
+            ) from error
+        if len(username) > USERNAME_LENGTH:
+            raise UserRefused(f"A user name has {USERNAME_LENGTH} characters at most.")
+        if User.objects.filter(username__iexact=username).exists():
+            raise UserExists(f"The user {username} exists already (case is ignored).")
+        user: User = User.objects.create_user(
+            username,
+            email,
+            None if is_robot else password,
+            first_name=first_name,
+            last_name=last_name,
+            is_robot=is_robot,
+        )
+        unit.audit("accounts.create_user", f"user {username}", {"robot": is_robot})
+    return user
 
 
 def grant_role(*, actor: User | None, user: User, role: str, system: System | None = None) -> RoleGrant:

@@ -1,0 +1,1 @@
+"""Detectors: one small file each, one contract for all (see `base`)."""

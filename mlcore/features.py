@@ -1,0 +1,110 @@
+"""Numbers per lumisection: quantiles and moments of histograms, grouped by physics object, names travelling along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .conditions import Conditions, FloatArray
+from .errors import ShapeError
+from .histograms import HistogramBlock
+
+QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureTable:
+    """A table of n lumisections by f features.
+
+    Parameters
+    ----------
+    values : (n, f) floats, NaN where a feature is not known.
+    names : f distinct names.
+    groups : f names of physics objects (muons, photons …) by which errors are summed and reported.
+    conditions : the n lumisections.
+    """
+
+    values: FloatArray
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    conditions: Conditions
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.values, dtype=np.float64)
+        if values.ndim != 2 or values.shape[0] != len(self.conditions):
+            raise ShapeError(f"features: values have shape {values.shape}, expected ({len(self.conditions)}, features).")
+        if not len(self.names) == len(self.groups) == values.shape[1]:
+            raise ShapeError(f"features: {values.shape[1]} columns, {len(self.names)} names, {len(self.groups)} groups.")
+        if len(set(self.names)) != len(self.names):
+            raise ShapeError("features: two columns have the same name; names must be distinct.")
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "groups", tuple(self.groups))
+
+    def __len__(self) -> int:
+        return len(self.conditions)
+
+    def select(self, rows: npt.NDArray[Any] | slice) -> FeatureTable:
+        return replace(self, values=self.values[rows], conditions=self.conditions.select(rows))
+
+    def of_group(self, group: str) -> FeatureTable:
+        columns = [place for place, name in enumerate(self.groups) if name == group]
+        return FeatureTable(
+            self.values[:, columns],
+            tuple(self.names[place] for place in columns),
+            tuple(group for _ in columns),
+            self.conditions,
+        )
+
+    @staticmethod
+    def beside(tables: Sequence[FeatureTable]) -> FeatureTable:
+        """The columns of several tables of the same lumisections, side by side."""
+        for table in tables[1:]:
+            if not np.array_equal(table.conditions.key, tables[0].conditions.key):
+                raise ShapeError("features: tables to be joined have different lumisections; align them first.")
+        return FeatureTable(
+            np.hstack([table.values for table in tables]),
+            tuple(name for table in tables for name in table.names),
+            tuple(name for table in tables for name in table.groups),
+            tables[0].conditions,
+        )
+
+
+def shape_features(block: HistogramBlock) -> FeatureTable:
+    """Mean, standard deviation and the quantiles 1, 25, 50, 75, 99% of each 1D histogram, with the fraction of flow.
+
+    Quantiles are interpolated within bins. Shape (n, 8). NaN for an empty or missing histogram: a shape that nobody
+    has seen is not a shape. Seven of the eight are the statistics of arXiv:1709.08607, computed there from objects.
+    """
+    if len(block.axes) != 1:
+        raise ShapeError(f"{block.element}: shape features are for histograms of one axis; use map features for {len(block.axes)}.")
+    axis, counts = block.axes[0], np.nan_to_num(block.flat.astype(np.float64), nan=0.0)
+    assert block.flow is not None
+    flow = block.flow[:, 0, :].sum(axis=1)
+    total = counts.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = counts @ axis.centres / total
+        spread = np.sqrt(np.maximum(counts @ axis.centres**2 / total - mean**2, 0.0))
+        outside = flow / (flow + total)
+    quantiles = _quantiles(axis.edges, counts, total)
+    values = np.column_stack([mean, spread, quantiles, outside])
+    values[(total == 0) | block.missing] = np.nan
+    labels = ["mean", "std", *(f"q{round(100 * q):02d}" for q in QUANTILES), "outside"]
+    group = block.physics_object or block.element
+    return FeatureTable(values, tuple(f"{block.element}:{label}" for label in labels), (group,) * len(labels), block.conditions)
+
+
+def _quantiles(edges: FloatArray, counts: FloatArray, total: FloatArray) -> FloatArray:
+    """Quantiles by linear interpolation of the cumulative counts, (n, number of quantiles)."""
+    cumulative = np.concatenate([np.zeros((len(counts), 1)), np.cumsum(counts, axis=1)], axis=1)
+    wanted = total[:, None] * np.asarray(QUANTILES)[None, :]
+    # First edge at which the cumulative count exceeds what is wanted: the quantile lies in the bin before it.
+    place = np.clip((cumulative[:, :, None] <= wanted[:, None, :]).sum(axis=1), 1, len(edges) - 1)
+    rows = np.arange(len(counts))[:, None]
+    low, high = cumulative[rows, place - 1], cumulative[rows, place]
+    share = np.where(high > low, (wanted - low) / np.where(high > low, high - low, 1.0), 0.0)
+    return np.asarray(edges[place - 1] + np.clip(share, 0.0, 1.0) * (edges[place] - edges[place - 1]))

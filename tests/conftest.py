@@ -1,0 +1,156 @@
+"""Fixtures every room uses: the cast, their REST clients and pages, and what tests need from the machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from certifier.accounts import services
+from certifier.accounts.models import Role, System, User
+from tests import cast, needs
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+# Speed differs between machines; correctness does not.
+hypothesis.settings.register_profile("house", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("house")
+
+NEEDS: dict[str, Callable[[], object]] = {
+    "data": needs.shared_data_folder,
+    "e2e": needs.chromium,
+    "postgres": needs.postgresql_url,
+    "redis": needs.redis_url,
+}
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "django_db_serialized_rollback", "live_server"}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, look in NEEDS.items():
+        if item.get_closest_marker(marker):
+            look()
+
+
+def uses_database(item: pytest.Item) -> bool:
+    return item.get_closest_marker("django_db") is not None or bool(DATABASE_FIXTURES & set(getattr(item, "fixturenames", ())))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`make test` runs the suite twice. What can only differ on PostgreSQL, or not at all, runs once.
+
+    pytest-django lets no test near the database that does not say so, hence what does not say so cannot differ.
+    """
+    only = os.environ.get("CERTIFIER_TEST_PASS", "")
+    if only == "sqlite":
+        left_out = [item for item in items if item.get_closest_marker("postgres")]
+    elif only == "postgresql":
+        left_out = [item for item in items if not uses_database(item) and not item.get_closest_marker("postgres")]
+    else:
+        return
+    config.hook.pytest_deselected(items=left_out)
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
+
+
+@pytest.fixture
+def systems(db: None) -> dict[str, System]:
+    """LAR, PIXEL, TRIG_L1 … by code."""
+    return {code: cast.make_system(code) for code in cast.SYSTEMS}
+
+
+@pytest.fixture
+def lar(systems: dict[str, System]) -> System:
+    return systems["LAR"]
+
+
+@pytest.fixture
+def pixel(systems: dict[str, System]) -> System:
+    return systems["PIXEL"]
+
+
+@pytest.fixture
+def ada(lar: System) -> User:
+    """Expert of LAR."""
+    return cast.make_expert("ada", lar)
+
+
+@pytest.fixture
+def ben(db: None) -> User:
+    """Shifter."""
+    return cast.make_user("ben", Role.SHIFTER)
+
+
+@pytest.fixture
+def chi(db: None) -> User:
+    """Coordinator."""
+    return cast.make_user("chi", Role.COORDINATOR)
+
+
+@pytest.fixture
+def dee(db: None) -> User:
+    """Outsider: logged in, no role."""
+    return cast.make_user("dee")
+
+
+@pytest.fixture
+def ova(db: None) -> User:
+    """Administrator."""
+    return cast.make_user("ova", Role.ADMIN)
+
+
+@pytest.fixture
+def api() -> Callable[[User | None], APIClient]:
+    """`api(chi).get("/api/v1/runs/")`: a REST client with a token of that person; `api(None)` has none."""
+
+    def client(user: User | None) -> APIClient:
+        client = APIClient()
+        if user is not None:
+            _, key = services.create_token(actor=None, user=user, name="tests")
+            client.credentials(HTTP_AUTHORIZATION=f"Token {key}")
+        return client
+
+    return client
+
+
+@pytest.fixture
+def page() -> Callable[[User | None], Client]:
+    """`page(ada).get("/")`: a browser session of that person; `page(None)` is not logged in."""
+
+    def client(user: User | None) -> Client:
+        client = Client()
+        if user is not None:
+            client.force_login(user)
+        return client
+
+    return client
+
+
+@pytest.fixture
+def make_run(db: None) -> Callable[..., Any]:
+    """`make_run(350479, lumisections=728)`"""
+    return cast.make_run
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real certification files; mark such tests `data`."""
+    return needs.shared_data_folder()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium; mark such tests `e2e`."""
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=needs.chromium(), args=quiet)
+        yield chromium
+        chromium.close()
