@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,6 +58,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left_out)
     gone = set(left_out)
     items[:] = [item for item in items if item not in gone]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Name what was skipped and why, and hand the counts to `tests.run`."""
+    skipped = sorted(f"{report.nodeid}: {_reason(report)}" for report in terminalreporter.stats.get("skipped", []))
+    report = os.environ.get("CERTIFIER_TEST_REPORT")
+    if report and not hasattr(config, "workerinput"):
+        outcomes = {kind: len(reports) for kind, reports in terminalreporter.stats.items() if kind}
+        Path(report).write_text(json.dumps({"outcomes": outcomes, "skipped": skipped}))
+    elif skipped:
+        terminalreporter.section("skipped")
+        for line in skipped:
+            terminalreporter.line(line)
+
+
+def _reason(report: Any) -> str:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
 
 
 @pytest.fixture
