@@ -1,4 +1,5 @@
-"""Lumisections and what is computed from them. Standard library and numpy only; nothing here knows of a database.
+"""Lumisections and what is computed from them. Standard library and numpy only; nothing here knows of a
+database.
 
 A set of lumisections of one run is one value, `LumiSet`; a good-run list is a `RunLumiMap`.
 """

@@ -1,7 +1,8 @@
 """Half-open intervals of validity over keys `run << 32 | lumisection`, as conditions databases store them.
 
-Every off-by-one between inclusive ranges and intervals is settled here: the last lumisection of `[since, until)` is the
-one before `until`; lumisection 0 is an artefact and belongs to no set; an interval may be open, or reach over many runs.
+Every off-by-one between inclusive ranges and intervals is settled here: the last lumisection of `[since,
+until)` is the one before `until`; lumisection 0 is an artefact and belongs to no set; an interval may be
+open, or reach over many runs.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ _KEYS = Numbering("key", OPEN_KEY)
 
 
 def key(run: int, lumisection: int) -> int:
-    """The key of a lumisection; raises LumiError when the run is none. 0 and open lumisections are valid in a key."""
+    """The key of a lumisection; raises LumiError when the run is none. 0 and open lumisections are valid
+    in a key.
+    """
     return RUNS.number(run) << 32 | lumisection
 
 
@@ -44,15 +47,20 @@ class Interval:
 
     @property
     def last_run(self) -> int:
-        """The run in which the interval ends. An interval open for ever ends in the largest run number there is."""
+        """The run in which the interval ends. An interval open for ever ends in the largest run number
+        there is.
+        """
         return self.until >> 32
 
     def is_of(self, run: int) -> bool:
-        """Whether it holds nothing of any other run: it ends in this run, or at the very start of the next."""
+        """Whether it holds nothing of any other run: it ends in this run, or at the very start of the
+        next.
+        """
         return self.first_run == run and self.until <= (run + 1) << 32
 
     def within(self, run: int, last: int | None) -> Range | None:
-        """The lumisections of the run that it holds, up to `last`, as an inclusive range; None when there are none.
+        """The lumisections of the run that it holds, up to `last`, as an inclusive range; None when there
+        are none.
 
         Raises LumiError when its end in this run is open and `last` is not given.
         """

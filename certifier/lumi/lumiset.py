@@ -1,5 +1,7 @@
 """`LumiSet`: a set of lumisections of one run, the value the whole program is written in."""
 
+# mypy: disable-error-code=redundant-expr
+# Operators look at their operand although its type is declared: at run time others reach them too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -16,18 +18,21 @@ MAX_LUMISECTION: Final = LUMISECTIONS.largest
 
 _EXAMPLE = "1-4 9 20-728"
 _make = object.__new__
-# The numbers that nearly all stored text is made of. A lookup converts and validates at once: "+5", "007", " 5" or digits
-# of another script, all of which int() takes, are not in here.
-_NUMBERS: Final = {str(number): number for number in range(1, 4097)}
+# The numbers that nearly all stored text is made of, as the bit where a range starts and the bit after
+# its end: a range is their difference, which is not positive when it is reversed. A lookup converts and
+# validates at once: "+5", "007" or digits of another script, all of which int() takes, are not in here.
+_STARTS: Final = {str(number): 1 << number for number in range(1, 2049)}
+_ENDS: Final = {str(number): 2 << number for number in range(1, 2049)}
 
 
 @final
 class LumiSet:
     """An immutable set of lumisections, numbered from 1. Lumisection 0 does not exist.
 
-    Canonical text: `1-4 9 20-728` (inclusive, ascending, maximal ranges). Inside, `bits` is one integer: bit n set means
-    that lumisection n belongs to the set. `|`, `&`, `-`, `^` are the set operations, `<=` and its relatives are inclusion
-    (as for frozenset), `len` counts lumisections, iteration gives `(first, last)` ranges.
+    Canonical text: `1-4 9 20-728` (inclusive, ascending, maximal ranges). Inside, `bits` is one integer:
+    bit n set means that lumisection n belongs to the set. `|`, `&`, `-`, `^` are the set operations, `<=`
+    and its relatives are inclusion (as for frozenset), `len` counts lumisections, iteration gives
+    `(first, last)` ranges.
     """
 
     __slots__ = ("bits",)
@@ -36,31 +41,30 @@ class LumiSet:
     def __new__(cls) -> LumiSet:
         return _from_trusted(0)
 
-    # -- makers ------------------------------------------------------------------------------------------------------
+    # -- makers ------------------------------------------------------------------------------------
 
     @staticmethod
     def parse(text: str, last: int | None = None) -> LumiSet:
-        """The set that the text names. Empty text is the empty set: whether that is allowed, the caller decides.
+        """The set that the text names. Empty text is the empty set: whether that is allowed, the caller
+        decides.
 
-        `last` is the number of lumisections of the run: the limit, what `End` stands for, and what `all` reaches to.
-        Commas count as blanks. Raises LumiError naming the token for anything else.
+        `last` is the number of lumisections of the run: the limit, what `End` stands for, and what `all`
+        reaches to. Commas count as blanks. Raises LumiError naming the token for anything else.
         """
         bits = 0
-        number = _NUMBERS
         try:
-            for token in text.split():
-                if token in number:
-                    bits |= 1 << number[token]
-                else:
-                    start, _, end = token.partition("-")
-                    first = number[start]
-                    until = number[end]
-                    if first > until:
+            for token in text.split() if " " in text else (text,):
+                if "-" in token:
+                    start, end = token.split("-")
+                    span = _ENDS[end] - _STARTS[start]
+                    if span <= 0:
                         return _parse_slowly(text, last)
-                    bits |= (2 << until) - (1 << first)
-        except (KeyError, AttributeError, TypeError):
-            return _parse_slowly(text, last)
-        if last is not None and bits >> last > 1:
+                    bits |= span
+                else:
+                    bits |= _STARTS[token]
+            if last is not None and bits >> last > 1:
+                return _parse_slowly(text, last)
+        except (KeyError, ValueError, AttributeError, TypeError):
             return _parse_slowly(text, last)
         made: LumiSet = _make(LumiSet)
         _set_bits(made, bits)
@@ -77,7 +81,9 @@ class LumiSet:
 
     @staticmethod
     def from_numbers(numbers: Iterable[int]) -> LumiSet:
-        """The set of these lumisections, in any order, repeated or not. Raises LumiError naming the number."""
+        """The set of these lumisections, in any order, repeated or not. Raises LumiError naming the
+        number.
+        """
         mask = bytearray((MAX_LUMISECTION >> 3) + 1)
         for value in numbers:
             number = LUMISECTIONS.number(value)
@@ -91,11 +97,13 @@ class LumiSet:
 
     @staticmethod
     def from_mask(mask: npt.ArrayLike, first: int = 1) -> LumiSet:
-        """From a one-dimensional array of booleans: entry i says whether lumisection `first + i` belongs to the set."""
+        """From a one-dimensional array of booleans: entry i says whether lumisection `first + i` belongs
+        to the set.
+        """
         array = np.asarray(mask)
         if array.ndim != 1 or (array.dtype != np.bool_ and array.size):
             raise LumiError(
-                f"a mask is a one-dimensional array of booleans; this one has {array.ndim} dimensions of {array.dtype}."
+                f"a mask is a one-dimensional array of booleans; this is {array.dtype}, of {array.ndim} dimensions."
             )
         start = LUMISECTIONS.number(first)
         packed = np.packbits(array.astype(np.bool_, copy=False), bitorder="little").tobytes()
@@ -103,9 +111,13 @@ class LumiSet:
 
     @staticmethod
     def from_bits(bits: int) -> LumiSet:
-        """From the integer in which bit n stands for lumisection n. Raises LumiError when bit 0 is set, or one too high."""
+        """From the integer in which bit n stands for lumisection n. Raises LumiError when bit 0 is set,
+        or one too high.
+        """
         if not isinstance(bits, int) or bits < 0 or bits & 1:
-            raise LumiError("these bits are no set of lumisections: a non-negative integer is needed, with bit 0 clear.")
+            raise LumiError(
+                "these bits are no set of lumisections: a non-negative integer is needed, with bit 0 clear."
+            )
         if bits.bit_length() > MAX_LUMISECTION + 1:
             LUMISECTIONS.within(bits.bit_length() - 1)
         return _from_trusted(int(bits))
@@ -114,20 +126,23 @@ class LumiSet:
     def from_iovs(iovs: Iterable[tuple[int, int]], run: int, last: int | None = None) -> LumiSet:
         """From half-open intervals of keys `run << 32 | lumisection`, all of this run.
 
-        Lumisection 0 is dropped, and what lies beyond `last` is cut off. Raises LumiError for a reversed interval, for an
-        open end when `last` is not given, and for an interval of another run (see `RunLumiMap.from_iovs`).
+        Lumisection 0 is dropped, and what lies beyond `last` is cut off. Raises LumiError for a reversed
+        interval, for an open end when `last` is not given, and for an interval of another run (see
+        `RunLumiMap.from_iovs`).
         """
         bits = 0
         for since, until in iovs:
             interval = iov.Interval.of(since, until)
             if not interval.is_of(run):
-                raise LumiError(f"interval {interval} is not of run {run} alone; split it with RunLumiMap.from_iovs.")
+                raise LumiError(
+                    f"interval {interval} is not of run {run} alone; split it with RunLumiMap.from_iovs."
+                )
             part = interval.within(run, last)
             if part is not None:
                 bits |= (2 << part[1]) - (1 << part[0])
         return _from_trusted(bits)
 
-    # -- what is in it -----------------------------------------------------------------------------------------------
+    # -- what is in it -----------------------------------------------------------------------------
 
     @property
     def first(self) -> int | None:
@@ -154,7 +169,9 @@ class LumiSet:
         start = LUMISECTIONS.number(first)
         count = _length(last) - start + 1
         if count < 0:
-            raise LumiError(f"a mask from lumisection {start} cannot end at {last}; give a last from {start - 1}.")
+            raise LumiError(
+                f"a mask from lumisection {start} cannot end at {last}; give a last from {start - 1}."
+            )
         window = (self.bits >> start) & ((1 << count) - 1)
         packed = np.frombuffer(window.to_bytes((count + 7) >> 3, "little"), dtype=np.uint8)
         return np.unpackbits(packed, count=count, bitorder="little").view(np.bool_)
@@ -179,7 +196,7 @@ class LumiSet:
     def __iter__(self) -> Iterator[Range]:
         return iter(bit_ranges(self.bits))
 
-    # -- algebra -----------------------------------------------------------------------------------------------------
+    # -- algebra -----------------------------------------------------------------------------------
 
     def __or__(self, other: LumiSet) -> LumiSet:
         return _from_trusted(self.bits | other.bits) if isinstance(other, LumiSet) else NotImplemented
@@ -222,7 +239,7 @@ class LumiSet:
     def __hash__(self) -> int:
         return hash(self.bits)
 
-    # -- text and immutability ---------------------------------------------------------------------------------------
+    # -- text and immutability ---------------------------------------------------------------------
 
     def __str__(self) -> str:
         return format_ranges(bit_ranges(self.bits))
@@ -246,23 +263,29 @@ _set_bits = LumiSet.__dict__["bits"].__set__
 
 def bit_ranges(bits: int) -> list[Range]:
     """The maximal runs of set bits as inclusive ranges, ascending."""
-    if not bits:
-        return []
-    low = bits & -bits
-    if not (bits + low) & bits:  # adding the lowest bit carries through the only block there is
-        return [(low.bit_length() - 1, bits.bit_length() - 1)]
-    # Searching the binary text is linear, where clearing one block after another copies the integer each time.
-    text = bin(bits)[:1:-1]
-    find = text.find
+    ranges: list[Range] = []
+    while bits:
+        if len(ranges) == 4:
+            return ranges + _ranges_by_search(bits)
+        low = bits & -bits
+        rest = bits + low  # the carry clears the lowest block and stops right after it
+        ranges.append((low.bit_length() - 1, (rest & -rest).bit_length() - 2))
+        bits &= rest
+    return ranges
+
+
+def _ranges_by_search(bits: int) -> list[Range]:
+    """The same for many blocks: searching the binary text is linear, clearing block after block copies
+    the integer each time.
+    """
+    text = f"{bits:b}"
+    top = len(text) - 1  # the text begins with the highest bit
     ranges = []
-    first = low.bit_length() - 1
-    while first >= 0:
-        after = find("0", first)
-        if after < 0:
-            ranges.append((first, len(text) - 1))
-            break
-        ranges.append((first, after - 1))
-        first = find("1", after)
+    one = text.rfind("1")
+    while one >= 0:
+        zero = text.rfind("0", 0, one)
+        ranges.append((top - one, top - zero - 1))
+        one = text.rfind("1", 0, zero) if zero > 0 else -1
     return ranges
 
 
@@ -279,7 +302,9 @@ def _length(last: int) -> int:
 
 
 def _parse_slowly(text: object, last: int | None) -> LumiSet:
-    """Everything that is not plain canonical text of a run of usual length, and every refusal with its message."""
+    """Everything that is not plain canonical text of a run of usual length, and every refusal with its
+    message.
+    """
     length = None if last is None else _length(last)
     found = tokens(text, _EXAMPLE)
     bits = 0
@@ -293,9 +318,13 @@ def _parse_slowly(text: object, last: int | None) -> LumiSet:
 
 def _parse_all(found: list[str], length: int | None) -> LumiSet:
     if len(found) > 1:
-        raise LumiError(f"{shown(found[0])} …: 'all' is the whole run and stands alone; write 'all', or the ranges.")
+        raise LumiError(
+            f"{shown(found[0])} …: 'all' is the whole run and stands alone; write 'all', or the ranges."
+        )
     if length is None:
-        raise LumiError("'all' needs the length of the run, which is not known here; write the range, such as 1-728.")
+        raise LumiError(
+            "'all' needs the length of the run, which is not known here; write the range, such as 1-728."
+        )
     if not length:
         raise LumiError("'all' names nothing: the run has no lumisections yet.")
     return LumiSet.whole(length)

@@ -1,5 +1,7 @@
 """`RunLumiMap`: run -> lumisections. It is what a good-run list is."""
 
+# mypy: disable-error-code=redundant-expr
+# Operators look at their operand although its type is declared: at run time others reach them too.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
@@ -17,16 +19,19 @@ Bits = dict[int, int]
 
 
 class RunLumiMap(Mapping[int, LumiSet]):
-    """An immutable map from run number to the lumisections of that run, runs ascending, no run without lumisections.
+    """An immutable map from run number to the lumisections of that run, runs ascending, no run without
+    lumisections.
 
-    `|`, `&`, `-`, `^` work run by run, `<=` and its relatives are inclusion. As for every mapping, `len` and iteration are
-    over runs; `count` is the number of lumisections.
+    `|`, `&`, `-`, `^` work run by run, `<=` and its relatives are inclusion. As for every mapping, `len`
+    and iteration are over runs; `count` is the number of lumisections.
     """
 
-    __slots__ = ("_sets", "_hash")
+    __slots__ = ("_hash", "_sets")
 
     def __init__(self, sets: Mapping[int, LumiSet] | Iterable[tuple[int, LumiSet]] = ()) -> None:
-        """Raises LumiError when a key is no run number or a run is given twice, TypeError when a value is no LumiSet."""
+        """Raises LumiError when a key is no run number or a run is given twice, TypeError when a value is
+        no LumiSet.
+        """
         found: dict[int, LumiSet] = {}
         for key, lumisections in sets.items() if isinstance(sets, Mapping) else sets:
             run = RUNS.number(key)
@@ -44,7 +49,7 @@ class RunLumiMap(Mapping[int, LumiSet]):
         made._sets = {run: LumiSet.from_bits(bits[run]) for run in sorted(bits) if bits[run]}
         return made
 
-    # -- mapping -----------------------------------------------------------------------------------------------------
+    # -- mapping -----------------------------------------------------------------------------------
 
     def __getitem__(self, run: int) -> LumiSet:
         return self._sets[run]
@@ -75,7 +80,7 @@ class RunLumiMap(Mapping[int, LumiSet]):
         made._sets = sets
         return made
 
-    # -- algebra -----------------------------------------------------------------------------------------------------
+    # -- algebra -----------------------------------------------------------------------------------
 
     def __or__(self, other: RunLumiMap) -> RunLumiMap:
         if not isinstance(other, RunLumiMap):
@@ -95,14 +100,18 @@ class RunLumiMap(Mapping[int, LumiSet]):
     def __sub__(self, other: RunLumiMap) -> RunLumiMap:
         if not isinstance(other, RunLumiMap):
             return NotImplemented
-        left = {run: ours - other._sets[run] if run in other._sets else ours for run, ours in self._sets.items()}
+        left = {
+            run: ours - other._sets[run] if run in other._sets else ours for run, ours in self._sets.items()
+        }
         return self._where({run: found for run, found in left.items() if found})
 
     def __xor__(self, other: RunLumiMap) -> RunLumiMap:
         return (self | other) - (self & other) if isinstance(other, RunLumiMap) else NotImplemented
 
     def isdisjoint(self, other: RunLumiMap) -> bool:
-        return all(ours.isdisjoint(other._sets[run]) for run, ours in self._sets.items() if run in other._sets)
+        return all(
+            ours.isdisjoint(other._sets[run]) for run, ours in self._sets.items() if run in other._sets
+        )
 
     def __eq__(self, other: object) -> bool:
         return self._sets == other._sets if isinstance(other, RunLumiMap) else NotImplemented
@@ -126,17 +135,20 @@ class RunLumiMap(Mapping[int, LumiSet]):
             self._hash = hash(tuple(self._sets.items()))
         return self._hash
 
-    # -- golden JSON -------------------------------------------------------------------------------------------------
+    # -- golden JSON -------------------------------------------------------------------------------
 
     @classmethod
     def from_golden(cls, obj: object) -> RunLumiMap:
         """From a decoded golden JSON: `{"355381": [[1, 10], [20, 728]]}`, inclusive ranges.
 
-        Keys are runs, as text or as integers. Ranges may overlap, touch and come in any order. Raises LumiError naming the
-        run and the range when one is reversed, has a zero, or is made of anything but integers.
+        Keys are runs, as text or as integers. Ranges may overlap, touch and come in any order. Raises
+        LumiError naming the run and the range when one is reversed, has a zero, or is made of anything
+        but integers.
         """
         if not isinstance(obj, Mapping):
-            raise LumiError(f'a golden JSON is an object such as {{"355381": [[1, 10]]}}, not {type(obj).__name__}.')
+            raise LumiError(
+                f'a golden JSON is an object such as {{"355381": [[1, 10]]}}, not {type(obj).__name__}.'
+            )
         bits: Bits = {}
         for key, pairs in obj.items():
             run = _golden_run(key)
@@ -149,15 +161,18 @@ class RunLumiMap(Mapping[int, LumiSet]):
         """As golden JSON: runs ascending, keys as text, ranges maximal and inclusive."""
         return {str(run): [list(pair) for pair in found.ranges()] for run, found in self._sets.items()}
 
-    # -- intervals of validity ---------------------------------------------------------------------------------------
+    # -- intervals of validity ---------------------------------------------------------------------
 
     @classmethod
-    def from_iovs(cls, iovs: Iterable[tuple[int, int]], lengths: Mapping[int, int] | None = None) -> RunLumiMap:
+    def from_iovs(
+        cls, iovs: Iterable[tuple[int, int]], lengths: Mapping[int, int] | None = None
+    ) -> RunLumiMap:
         """From half-open intervals of keys `run << 32 | lumisection`, split per run.
 
-        `lengths` gives the number of lumisections of every run that exists. It is needed where an interval has an open end
-        or leaves its run: then LumiError is raised if it is missing. Runs between the two ends of an interval that
-        `lengths` does not know do not exist. Lumisection 0 is dropped; what lies beyond a known length is cut off.
+        `lengths` gives the number of lumisections of every run that exists. It is needed where an
+        interval has an open end or leaves its run: then LumiError is raised if it is missing. Runs
+        between the two ends of an interval that `lengths` does not know do not exist. Lumisection 0 is
+        dropped; what lies beyond a known length is cut off.
         """
         known = sorted(lengths) if lengths is not None else []
         bits: Bits = {}
@@ -170,10 +185,12 @@ class RunLumiMap(Mapping[int, LumiSet]):
         return cls._from_bits(bits)
 
     def to_iovs(self) -> list[tuple[int, int]]:
-        """Half-open intervals `(since, until)` of keys `run << 32 | lumisection`, ascending, none across runs."""
+        """Half-open intervals `(since, until)` of keys `run << 32 | lumisection`, ascending, none across
+        runs.
+        """
         return [pair for run, found in self._sets.items() for pair in found.to_iovs(run)]
 
-    # -- text --------------------------------------------------------------------------------------------------------
+    # -- text --------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
         return f"RunLumiMap({{{', '.join(f'{run}: {found!r}' for run, found in self._sets.items())}}})"
@@ -186,7 +203,9 @@ def _golden_run(key: object) -> int:
     if not isinstance(key, str):
         return RUNS.number(key, "run key ")
     if not (key.isascii() and key.isdigit()) or key[0] == "0":
-        raise LumiError(f'run key {shown(key)} is not a run number; write it in plain digits, such as "355381".')
+        raise LumiError(
+            f'run key {shown(key)} is not a run number; write it in plain digits, such as "355381".'
+        )
     return RUNS.parse_token(key, None)[0]
 
 
@@ -203,10 +222,16 @@ def _golden_bits(run: int, pairs: object) -> int:
 def _runs_of(interval: Interval, known: Sequence[int] | None) -> Iterable[int]:
     """The runs in which the interval may hold lumisections, given the runs that exist."""
     first, last = interval.first_run, interval.last_run
-    ends = [run for run in dict.fromkeys((first, last)) if run > 0 and not (run == last and interval.until == OPEN_KEY)]
+    ends = [
+        run
+        for run in dict.fromkeys((first, last))
+        if run > 0 and not (run == last and interval.until == OPEN_KEY)
+    ]
     if known is None:
         if last - first > 1:
-            raise LumiError(f"interval {interval} reaches over several runs; give the lengths of the runs to split it.")
+            raise LumiError(
+                f"interval {interval} reaches over several runs; give the lengths of the runs to split it."
+            )
         return ends
     between = known[bisect_right(known, first) : bisect_left(known, last)]
     return chain(ends, between)

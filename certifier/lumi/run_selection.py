@@ -16,16 +16,21 @@ _EVERY_RUN: tuple[Range, ...] = ((1, LARGEST_RUN),)
 
 
 class RunSelection:
-    """An immutable set of run numbers given by ranges. Empty text, like no argument at all, selects every run."""
+    """An immutable set of run numbers given by ranges. Empty text, like no argument at all, selects every
+    run.
+    """
 
     __slots__ = ("_ranges", "_starts")
 
     def __init__(self, ranges: Iterable[tuple[int, int]] | None = None) -> None:
-        """From inclusive `(first, last)` ranges in any order. Raises LumiError naming the range, or when there is none:
-        a selection of nothing could not be told from the text that selects everything."""
+        """From inclusive `(first, last)` ranges in any order. Raises LumiError naming the range, or when
+        there is none: a selection of nothing could not be told from the text that selects everything.
+        """
         chosen = _EVERY_RUN if ranges is None else merged([RUNS.pair(pair) for pair in ranges])
         if not chosen:
-            raise LumiError(f'no run is selected; give ranges such as "{_EXAMPLE}", or empty text for all runs.')
+            raise LumiError(
+                f'no run is selected; give ranges such as "{_EXAMPLE}", or empty text for all runs.'
+            )
         self._ranges = chosen
         self._starts = [first for first, _ in chosen]
 
