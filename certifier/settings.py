@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "certifier.audit.request_id.RequestIdMiddleware",
+    "certifier.api.middleware.ApiMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -81,6 +82,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "certifier.web.errors.TypedErrorMiddleware",
+    "certifier.api.idempotency.IdempotencyMiddleware",
 ]
 
 ROOT_URLCONF = "certifier.urls"
@@ -197,6 +199,7 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["certifier.api.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "certifier.api.renderers.AnswerAnyway",
     "DEFAULT_PARSER_CLASSES": ["certifier.api.parsers.JSONParser"],
     "EXCEPTION_HANDLER": "certifier.api.errors.exception_handler",
     "PAGE_SIZE": 100,
@@ -210,6 +213,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "certifier.api.schema.add_shared_answers"],
 }
 
 # --- mail and logs ------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ everything. A request never has it: nobody logged in is Django's AnonymousUser, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,11 +37,17 @@ def roles_of(user: Any) -> frozenset[tuple[str, int | None]]:
         return frozenset()
     cached: frozenset[tuple[str, int | None]] | None = getattr(user, "_roles", None)
     if cached is None:
-        cached = frozenset(user.grants.values_list("role", "system_id"))
-        if user.is_superuser:
-            cached |= {(Role.ADMIN, None)}
-        user._roles = cached
+        cached = remember_roles(user, user.grants.values_list("role", "system_id"))
     return cached
+
+
+def remember_roles(user: User, pairs: Iterable[tuple[str, int | None]]) -> frozenset[tuple[str, int | None]]:
+    """Keep the (role, system id) pairs that were read of this person, so that no predicate reads them again."""
+    roles = frozenset(pairs)
+    if user.is_superuser:
+        roles |= {(Role.ADMIN, None)}
+    user._roles = roles  # type: ignore[attr-defined]
+    return roles
 
 
 def forget_roles(user: User) -> None:

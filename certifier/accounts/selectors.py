@@ -1,0 +1,26 @@
+"""Reads of this room that join."""
+
+from __future__ import annotations
+
+from django.db.models import F
+
+from .models import ApiToken
+from .permissions import remember_roles
+from .services import digest_of
+
+
+def token_of_key(key: str) -> ApiToken | None:
+    """The token of a key with its user, whose roles are then known: one query, one row per grant.
+
+    It may be revoked or expired: the caller looks.
+    """
+    rows = list(
+        ApiToken.objects.filter(digest=digest_of(key))
+        .select_related("user")
+        .annotate(granted=F("user__grants__role"), granted_system=F("user__grants__system_id"))
+    )
+    if not rows:
+        return None
+    token = rows[0]
+    remember_roles(token.user, ((row.granted, row.granted_system) for row in rows if row.granted is not None))
+    return token
