@@ -11,7 +11,7 @@ from .fields import LumiSetField
 
 
 class Run(models.Model):
-    number = models.PositiveIntegerField(unique=True)
+    number = models.PositiveIntegerField(unique=True, help_text="the experiment's own run number")
     # Lumisections are numbered 1..last_lumisection; 0 means that none is known yet.
     last_lumisection = models.PositiveIntegerField(default=0)
     project = models.CharField(max_length=60, blank=True, help_text="data18_13TeV; CMS: Collisions18")
@@ -65,9 +65,14 @@ class Dataset(models.Model):
 
 
 class Lumisection(models.Model):
-    """The facts of one lumisection. Luminosities in inverse nanobarn; NULL is not known."""
+    """The facts of one lumisection. Luminosities in inverse nanobarn; NULL is not known.
 
-    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="lumisections")
+    A run has rows 1..n without a gap, n the length of its `RunProfile`: what was never sent is a row of NULLs.
+    """
+
+    # Run and number are what a lumisection is; a key of its own would cost a third of the space and of the writing time.
+    pk = models.CompositePrimaryKey("run", "number")
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="lumisections", db_index=False)
     number = models.PositiveIntegerField()
     started_at = models.DateTimeField(null=True)
     duration_s = models.FloatField(null=True)
@@ -78,7 +83,6 @@ class Lumisection(models.Model):
     class Meta:
         ordering = ["run", "number"]
         constraints = [
-            models.UniqueConstraint(fields=["run", "number"], name="lumisection_once"),
             models.CheckConstraint(condition=models.Q(number__gte=1), name="lumisection_zero_does_not_exist"),
         ]
 

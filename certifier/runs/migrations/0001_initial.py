@@ -61,21 +61,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Lumisection',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('started_at', models.DateTimeField(null=True)),
-                ('duration_s', models.FloatField(null=True)),
-                ('delivered_inv_nb', models.FloatField(null=True)),
-                ('recorded_inv_nb', models.FloatField(null=True)),
-                ('pileup', models.FloatField(null=True)),
-            ],
-            options={
-                'ordering': ['run', 'number'],
-            },
-        ),
-        migrations.CreateModel(
             name='ReferenceRun',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -91,7 +76,7 @@ class Migration(migrations.Migration):
             name='Run',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(unique=True)),
+                ('number', models.PositiveIntegerField(help_text="the experiment's own run number", unique=True)),
                 ('last_lumisection', models.PositiveIntegerField(default=0)),
                 ('project', models.CharField(blank=True, help_text='data18_13TeV; CMS: Collisions18', max_length=60)),
                 ('period', models.CharField(blank=True, help_text='A, B, C …: data-taking period, CMS era', max_length=20)),
@@ -106,6 +91,22 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-number'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Lumisection',
+            fields=[
+                ('pk', models.CompositePrimaryKey('run', 'number', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lumisections', to='runs.run')),
+                ('number', models.PositiveIntegerField()),
+                ('started_at', models.DateTimeField(null=True)),
+                ('duration_s', models.FloatField(null=True)),
+                ('delivered_inv_nb', models.FloatField(null=True)),
+                ('recorded_inv_nb', models.FloatField(null=True)),
+                ('pileup', models.FloatField(null=True)),
+            ],
+            options={
+                'ordering': ['run', 'number'],
             },
         ),
         migrations.CreateModel(
@@ -135,11 +136,6 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['updated_at'], name='runs_run_updated_f18ffa_idx'),
         ),
         migrations.AddField(
-            model_name='lumisection',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lumisections', to='runs.run'),
-        ),
-        migrations.AddField(
             model_name='dataset',
             name='run',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='datasets', to='runs.run'),
@@ -148,10 +144,6 @@ class Migration(migrations.Migration):
             model_name='conditionflag',
             name='run',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='flags', to='runs.run'),
-        ),
-        migrations.AddConstraint(
-            model_name='lumisection',
-            constraint=models.UniqueConstraint(fields=('run', 'number'), name='lumisection_once'),
         ),
         migrations.AddConstraint(
             model_name='lumisection',
