@@ -59,6 +59,14 @@
     }
   });
 
+  /* A refusal that the server sends to a place of its own (#messages) is shown there, whatever its status. */
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr } = event.detail;
+    if (xhr.status < 400 || !xhr.getResponseHeader("HX-Retarget")) return;
+    event.detail.shouldSwap = true;
+    event.detail.isError = false;
+  });
+
   /* An htmx request that was refused or got lost says so where every message stands. */
   const say = (text) => {
     const box = document.getElementById("messages");
@@ -66,9 +74,9 @@
     const message = document.createElement("div");
     message.className = "message message-error";
     message.setAttribute("role", "alert");
-    message.innerHTML = '<span class="message-glyph" aria-hidden="true">■</span><b>Not done.</b><span class="message-text"></span>' +
+    message.innerHTML = '<span class="message-glyph" aria-hidden="true">■</span><span class="message-text"><b>Not done.</b> </span>' +
       '<button class="message-close" type="button" data-dismiss aria-label="Dismiss">×</button>';
-    message.querySelector(".message-text").textContent = text;
+    message.querySelector(".message-text").append(text);
     box.replaceChildren(message);
     message.scrollIntoView({ block: "nearest" });
   };

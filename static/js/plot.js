@@ -71,10 +71,10 @@
       font: { family: font, size: 12, color: "var(--ink2)" },
       margin: { l: 48, r: 12, t: 12, b: 38 }, bargap: 0.25, hovermode: "closest",
       colorway: ["var(--accent)", "var(--flag)", "var(--unsure)", "var(--good)", "var(--bad)", "var(--tolerable)"],
-      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 } },
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", traceorder: "normal", font: { size: 12 } },
       hoverlabel: { bgcolor: "var(--panel)", bordercolor: "var(--edge)", font: { family: font, size: 12, color: "var(--ink)" } },
       modebar: { bgcolor: "rgba(0, 0, 0, 0)", color: "var(--ink2)", activecolor: "var(--ink)" },
-      xaxis: axis, yaxis: axis,
+      xaxis: { ...axis, showgrid: false }, yaxis: axis,
     };
     for (const name of Object.keys(layout || {})) if (/^[xy]axis\d+$/.test(name)) base[name] = axis;
     return merge(base, layout);
@@ -118,7 +118,7 @@
     const due = new Set();
     let removed = false;
     for (const record of records) {
-      if (record.target instanceof Element && record.target.closest("figure[data-plot].drawn, figure[data-plot] .svg-container")) continue;
+      if (record.target instanceof Element && record.target.closest("figure[data-plot]")) continue;
       removed ||= record.removedNodes.length > 0;
       for (const node of record.addedNodes) {
         within(node, "figure[data-plot]").forEach((figure) => due.add(figure));

@@ -16,7 +16,9 @@ def packages() -> list[dict[str, Any]]:
 
 def test_it_names_every_file_and_nothing_else() -> None:
     listed = {entry["file"] for package in packages() for entry in package["file"]}
-    present = {str(path.relative_to(VENDOR)) for path in VENDOR.rglob("*") if path.is_file()} - {"vendor.toml"}
+    present = {str(path.relative_to(VENDOR)) for path in VENDOR.rglob("*") if path.is_file()} - {
+        "vendor.toml"
+    }
     assert listed == present
 
 
@@ -24,7 +26,9 @@ def test_it_holds_the_hash_of_every_file() -> None:
     for package in packages():
         for entry in package["file"]:
             digest = hashlib.sha256((VENDOR / entry["file"]).read_bytes()).hexdigest()
-            assert digest == entry["sha256"], f"{entry['file']} is not what vendor.toml says; renew the file or the entry."
+            assert digest == entry["sha256"], (
+                f"{entry['file']} is not what vendor.toml says; renew the file or the entry."
+            )
 
 
 def test_it_tells_name_version_and_licence_and_carries_the_licence() -> None:

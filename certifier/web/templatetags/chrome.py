@@ -1,4 +1,4 @@
-"""What the frame of a page and its partials need: theme, navigation, page numbers, form controls in the house's classes."""
+"""What the frame of a page and its partials need: theme, navigation, page numbers, form controls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def theme_attribute(context: Context) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def nav_item(context: Context, word: str, url_name: str) -> SafeString:
-    """One <li> of the navigation; marked as current on its page and on those below it. Nothing when the address does not exist."""
+    """One <li> of the navigation, current on its page and on those below it; nothing without an address."""
     try:
         url = reverse(url_name)
     except NoReverseMatch:

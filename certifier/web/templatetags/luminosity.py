@@ -13,6 +13,8 @@ NOTHING = "–"
 # Inverse nanobarn in one of each unit, largest first.
 UNITS = {"/fb": 1e6, "/pb": 1e3, "/nb": 1.0, "/µb": 1e-3}
 
+ROUNDS_TO_ONE = 0.9995  # prints as 1.00
+
 Number = float | int | Decimal | str | None
 
 
@@ -24,23 +26,22 @@ def as_number(value: Number) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def three_digits(value: float) -> str:
-    """At least three significant digits, never an exponent: 0.0123, 1.42, 58.3, 320, 1234."""
+def rounded(value: float) -> str:
+    """Three significant digits, two below 1, never an exponent: 0.012, 0.42, 1.42, 58.3, 320, 1234."""
     if not value:
         return "0"
-    digits = 2 - math.floor(math.log10(abs(value)))
-    text = f"{value:.{max(digits, 0)}f}"
-    # Rounding may have gained a digit: 9.999 is 10.0, not 10.00.
-    gained = 2 - math.floor(math.log10(abs(float(text))))
-    return text if gained == digits else f"{value:.{max(gained, 0)}f}"
+    power = math.floor(math.log10(value))
+    # Rounding may carry into the next power of ten: 9.999 is 10.0, not 10.00.
+    power += round(value / 10.0**power, 2 if power >= 0 else 1) >= 10
+    return f"{value:.{max((2 if power >= 0 else 1) - power, 0)}f}"
 
 
 @register.filter
 def lumi(value_inv_nb: Number, unit: str = "") -> str:
     """`{{ value_inv_nb|lumi }}`: "58.3 /pb", "1.42 /fb", "320 /nb", "–" for None.
 
-    The unit is the largest in which the number, as printed, is at least 1. `|lumi:"/pb"` fixes it, for columns that are compared.
-    Raises ValueError on an unknown unit and on text that is no number.
+    The unit is the largest in which the number is at least 1; `|lumi:"/pb"` fixes it, for columns that are
+    compared. Raises ValueError on an unknown unit and on text that is no number.
     """
     number = as_number(value_inv_nb)
     if number is None:
@@ -49,16 +50,16 @@ def lumi(value_inv_nb: Number, unit: str = "") -> str:
         raise ValueError(f"There is no unit {unit!r}; use one of {', '.join(UNITS)}.")
     sign = "−" if number < 0 else ""
     size = abs(number)
-    unit = unit or next((name for name, factor in UNITS.items() if float(three_digits(size / factor)) >= 1), "")
+    unit = unit or next((name for name, factor in UNITS.items() if size / factor >= ROUNDS_TO_ONE), "")
     if not unit:
         unit = "/µb" if size else "/pb"
-    digits = three_digits(size / UNITS[unit])
+    digits = rounded(size / UNITS[unit])
     return f"{sign if digits.strip('0.') else ''}{digits} {unit}"
 
 
 @register.filter
 def percent(share: Number, decimals: int = 1) -> str:
-    """`{{ 0.962|percent }}`: "96.2%". Neither "100.0%" for almost all nor "0.0%" for very little: ">99.9%", "<0.1%"."""
+    """`{{ 0.962|percent }}`: "96.2%". Almost all is ">99.9%", never "100.0%"; very little is "<0.1%"."""
     number = as_number(share)
     if number is None:
         return NOTHING
@@ -66,6 +67,6 @@ def percent(share: Number, decimals: int = 1) -> str:
     least = 10.0**-decimals
     if 0 < number < 1 and float(text) >= 100:
         return f">{100 - least:.{decimals}f}%"
-    if 0 < number and float(text) == 0:
+    if number > 0 and float(text) == 0:
         return f"<{least:.{decimals}f}%"
     return f"{text}%"

@@ -1,5 +1,8 @@
-"""Lumisections as text and as lanes. A lane is 1000 units wide whatever the run's length: lumisection n of `last` covers
-(n-1)/last to n/last of it, so lanes of one run stand exactly below each other."""
+"""Lumisections as text and as lanes.
+
+A lane is 1000 units wide whatever the length of the run: lumisection n of `last` covers (n-1)/last to n/last
+of it, so the lanes of one run stand exactly below each other.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,17 @@ register = template.Library()
 
 WIDTH = 1000
 MIN_WIDTH = 1.4  # one lumisection of a long run would be thinner than a pixel, and unseen
-THICKNESS = {"int": 10, "tol": 10, "sum": 8, "flag": 6, "data": 8, "good": 6, "bad": 6, "unsure": 6, "none": 6}
+THICKNESS = {
+    "int": 10,
+    "tol": 10,
+    "sum": 8,
+    "flag": 6,
+    "data": 8,
+    "good": 6,
+    "bad": 6,
+    "unsure": 6,
+    "none": 6,
+}
 LABEL_LIMIT = 160
 
 Lumisections = LumiSet | str | Iterable[tuple[int, int]] | None
@@ -43,12 +56,12 @@ def shortened(text: str, limit: int) -> str:
     return text[:cut] if cut > 0 else text.split(" ", 1)[0]
 
 
-# --- text -----------------------------------------------------------------------------------------------------
+# --- text ---------------------------------------------------------------------------------------------------
 
 
 @register.simple_tag
 def ls(value: Lumisections, limit: int = 64) -> SafeString:
-    """`{% ls lumiset %}`: the ranges; when they are longer than `limit` characters, the first of them and the rest behind a click."""
+    """`{% ls lumiset %}`: the ranges; beyond `limit` characters the rest is behind a click."""
     lumisections = as_lumiset(value)
     text = str(lumisections)
     if not text:
@@ -57,8 +70,9 @@ def ls(value: Lumisections, limit: int = 64) -> SafeString:
     if start == text:
         return format_html('<span class="ls num">{}</span>', text)
     return format_html(
-        '<details class="ls-more num"><summary><span class="ls-start">{} …</span> <span class="ls-rest"><span>all {} ranges</span>'
-        '<span>{} ranges, show fewer</span></span></summary><div class="ls ls-full">{}</div></details>',
+        '<details class="ls-more num"><summary><span class="ls-start">{} …</span> '
+        '<span class="ls-rest"><span>all {} ranges</span><span>{} ranges, show fewer</span></span></summary>'
+        '<div class="ls ls-full">{}</div></details>',
         start,
         text.count(" ") + 1,
         text.count(" ") + 1,
@@ -80,11 +94,13 @@ def ls_count(value: Lumisections | int) -> str:
     return f"{value if isinstance(value, int) else len(as_lumiset(value)):,} LS"
 
 
-# --- lanes ----------------------------------------------------------------------------------------------------
+# --- lanes --------------------------------------------------------------------------------------------------
 
 
-def rectangles(lumisections: LumiSet, last: int, kind: str, *, height: int, thick: int, note: str = "") -> str:
-    """One <rect> per range, clipped to the run; `note` (already escaped) stands before the range in its tooltip."""
+def rectangles(
+    lumisections: LumiSet, last: int, kind: str, *, height: int, thick: int, note: str = ""
+) -> str:
+    """One <rect> per range, clipped to the run; `note`, already escaped, begins its tooltip."""
     if last < 1:
         return ""
     scale, y = WIDTH / last, (height - thick) / 2
@@ -96,7 +112,8 @@ def rectangles(lumisections: LumiSet, last: int, kind: str, *, height: int, thic
         width = max((min(end, last) - first + 1) * scale, MIN_WIDTH)
         x = min(x, WIDTH - width)
         parts.append(
-            f'<rect class="{kind}" x="{x:.1f}" y="{y:g}" width="{width:.1f}" height="{thick}"><title>{note}{range_text(first, end)}</title></rect>'
+            f'<rect class="{kind}" x="{x:.1f}" y="{y:g}" width="{width:.1f}" height="{thick}">'
+            f"<title>{note}{range_text(first, end)}</title></rect>"
         )
     return "".join(parts)
 
@@ -106,16 +123,21 @@ def selection(selected: Lumisections, last: int, height: int) -> str:
         return ""
     scale = WIDTH / last
     return "".join(
-        f'<rect class="sel" x="{(first - 1) * scale:.1f}" y="0" width="{(end - first + 1) * scale:.1f}" height="{height}"/>'
+        f'<rect class="sel" x="{(first - 1) * scale:.1f}" y="0" '
+        f'width="{(end - first + 1) * scale:.1f}" height="{height}"/>'
         for first, end in as_lumiset(selected).clip(last).ranges()
     )
 
 
 def drawing(body: str, *, height: int, label: str, bare: bool = False) -> SafeString:
-    return mark_safe(
-        f'<svg class="lane-svg{" bare" if bare else ""}" viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none" height="{height}" '
-        f'role="img" aria-label="{escape(label)}">{body}</svg>'
+    return mark_safe(  # noqa: S308  the body is numbers and escaped text
+        f'<svg class="lane-svg{" bare" if bare else ""}" viewBox="0 0 {WIDTH} {height}" '
+        f'preserveAspectRatio="none" height="{height}" role="img" aria-label="{escape(label)}">{body}</svg>'
     )
+
+
+def spoken(label: str, words: str) -> str:
+    return f"{label}: {words}" if label else words
 
 
 def checked_kind(kind: str) -> str:
@@ -126,12 +148,18 @@ def checked_kind(kind: str) -> str:
 
 @register.simple_tag
 def lane(
-    value: Lumisections, last: int, kind: str = "tol", *, label: str = "", selected: Lumisections = None, height: int = 20
+    value: Lumisections,
+    last: int,
+    kind: str = "tol",
+    *,
+    label: str = "",
+    selected: Lumisections = None,
+    height: int = 20,
 ) -> SafeString:
     """`{% lane lumiset last "int" %}`: one set as an SVG lane.
 
-    `kind`: int (intolerable) tol (tolerable) sum (a whole system) flag data good bad unsure none. `label` names the lane for
-    screen readers and tooltips. `selected` is shaded behind. Raises ValueError on another kind.
+    `kind`: int (intolerable) tol (tolerable) sum (a whole system) flag data good bad unsure none. `label`
+    names the lane for screen readers and tooltips; `selected` is shaded. Raises ValueError on another kind.
     """
     kind = checked_kind(kind)
     lumisections = as_lumiset(value)
@@ -139,29 +167,35 @@ def lane(
     body = selection(selected, last, height) + rectangles(
         lumisections, last, kind, height=height, thick=min(THICKNESS[kind], height), note=note
     )
-    spoken = f"{label}: {ls_short(lumisections, LABEL_LIMIT) or 'none'}" if label else ls_short(lumisections, LABEL_LIMIT) or "none"
-    return drawing(body, height=height, label=spoken)
+    return drawing(body, height=height, label=spoken(label, ls_short(lumisections, LABEL_LIMIT) or "none"))
 
 
 @register.simple_tag
 def lane_parts(
-    parts: Iterable[tuple[Lumisections, str, str]], last: int, *, label: str = "", selected: Lumisections = None, height: int = 20
+    parts: Iterable[tuple[Lumisections, str, str]],
+    last: int,
+    *,
+    label: str = "",
+    selected: Lumisections = None,
+    height: int = 20,
 ) -> SafeString:
-    """`{% lane_parts parts last %}`: several sets on one lane, drawn in order. A part is (lumisections, kind, word)."""
+    """`{% lane_parts parts last %}`: several sets on a lane, in order; each (lumisections, kind, word)."""
     body, words = selection(selected, last, height), []
     for value, kind, word in parts:
-        kind, lumisections = checked_kind(kind), as_lumiset(value)
+        lumisections, thick = as_lumiset(value), min(THICKNESS[checked_kind(kind)], height)
         note = f"{escape(word)} " if word else ""
-        body += rectangles(lumisections, last, kind, height=height, thick=min(THICKNESS[kind], height), note=note)
+        body += rectangles(lumisections, last, kind, height=height, thick=thick, note=note)
         words.append(f"{word or kind} {ls_short(lumisections, LABEL_LIMIT) or 'nowhere'}")
-    return drawing(body, height=height, label=f"{label}: {'; '.join(words)}" if label else "; ".join(words))
+    return drawing(body, height=height, label=spoken(label, "; ".join(words)))
 
 
 @register.simple_tag
-def profile(values: Sequence[float | None], *, label: str = "", selected: Lumisections = None, height: int = 44) -> SafeString:
-    """`{% profile recorded %}`: a quantity per lumisection as a filled step curve from zero to its highest value.
+def profile(
+    values: Sequence[float | None], *, label: str = "", selected: Lumisections = None, height: int = 44
+) -> SafeString:
+    """`{% profile recorded %}`: a quantity per lumisection as a filled curve from zero to its highest value.
 
-    None and NaN are drawn as zero. More than 1000 lumisections are binned, each bin showing its highest value.
+    None and NaN are drawn as zero. Above 1000 lumisections they are binned, a bin shows its highest value.
     """
     last = len(values)
     numbers = [0.0 if value is None or math.isnan(value) else max(float(value), 0.0) for value in values]
@@ -169,10 +203,16 @@ def profile(values: Sequence[float | None], *, label: str = "", selected: Lumise
     bins = [max(numbers[start : start + size]) for start in range(0, last, size)]
     top = max(bins, default=0.0)
     if not top:
-        return drawing(selection(selected, last, height), height=height, label=f"{label}: nothing" if label else "nothing")
+        return drawing(
+            selection(selected, last, height),
+            height=height,
+            label=f"{label}: nothing" if label else "nothing",
+        )
     path, steps = [f"M0 {height}"], len(bins)
     for number, value in enumerate(bins):
-        path.append(f"V{height * (1 - 0.96 * value / top):.1f}H{min((number + 1) * size, last) * WIDTH / last:.1f}")
+        path.append(
+            f"V{height * (1 - 0.96 * value / top):.1f}H{min((number + 1) * size, last) * WIDTH / last:.1f}"
+        )
     body = selection(selected, last, height) + f'<path class="lum" d="{"".join(path)}V{height}Z"/>'
     return drawing(body, height=height, label=label or f"{steps} steps", bare=True)
 
@@ -207,7 +247,7 @@ def ls_axis(last: int) -> SafeString:
 
 @register.simple_tag
 def share(parts: Iterable[tuple[float, str, str]], *, label: str = "") -> SafeString:
-    """`{% share parts %}`: one bar split in proportion. A part is (amount, kind, word); kinds as for lanes."""
+    """`{% share parts %}`: one bar split in proportion; each part (amount, kind, word), kinds as in lanes."""
     known = [(max(float(amount or 0), 0.0), checked_kind(kind), str(word)) for amount, kind, word in parts]
     total = sum(amount for amount, _, _ in known)
     body, x = "", 0.0
@@ -215,11 +255,17 @@ def share(parts: Iterable[tuple[float, str, str]], *, label: str = "") -> SafeSt
         width = WIDTH * amount / total if total else 0.0
         if width:
             percent = f"{100 * amount / total:.1f}%"
-            body += f'<rect class="{kind}" x="{x:.1f}" y="0" width="{width:.1f}" height="8"><title>{escape(word)} {percent}</title></rect>'
+            body += (
+                f'<rect class="{kind}" x="{x:.1f}" y="0" width="{width:.1f}" height="8">'
+                f"<title>{escape(word)} {percent}</title></rect>"
+            )
         x += width
-    words = ", ".join(f"{100 * amount / total:.1f}% {word}" for amount, _, word in known) if total else "nothing yet"
-    return format_html(
-        '<svg class="share" viewBox="0 0 1000 8" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
-        f"{label}: {words}" if label else words,
-        mark_safe(body),
+    words = (
+        ", ".join(f"{100 * amount / total:.1f}% {word}" for amount, _, word in known)
+        if total
+        else "nothing yet"
+    )
+    return mark_safe(  # noqa: S308  the body is numbers and escaped text
+        f'<svg class="share" viewBox="0 0 {WIDTH} 8" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(spoken(label, words))}">{body}</svg>'
     )

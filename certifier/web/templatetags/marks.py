@@ -38,7 +38,7 @@ SHAPES = {
 def mark(state: str, word: str = "", *, hide_word: bool = False, title: str = "") -> SafeString:
     """`{% mark "good" %}`, `{% mark "good" "signed" %}`: the shape of a state and its word.
 
-    `hide_word=True` leaves the word to screen readers and to the tooltip. Raises ValueError on a state that is none of SHAPES.
+    `hide_word=True` leaves the word to screen readers and the tooltip. Raises ValueError on an unknown state.
     """
     shape = SHAPES.get(str(state).lower())
     if shape is None:
@@ -46,7 +46,8 @@ def mark(state: str, word: str = "", *, hide_word: bool = False, title: str = ""
     word = str(word) or shape.word
     title = title or (word if hide_word else "")
     return format_html(
-        '<span class="mark mark-{}"{}><i class="mark-glyph" aria-hidden="true">{}</i><span{}>{}</span></span>',
+        '<span class="mark mark-{}"{}><i class="mark-glyph" aria-hidden="true">{}</i>'
+        "<span{}>{}</span></span>",
         shape.kind,
         format_html(' title="{}"', title) if title else "",
         shape.glyph,

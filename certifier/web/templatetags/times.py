@@ -11,7 +11,13 @@ from django.utils.safestring import SafeString
 register = template.Library()
 
 NOTHING = SafeString("–")
-FORMATS = {"short": "%m-%d %H:%M", "minute": "%Y-%m-%d %H:%M", "full": "%Y-%m-%d %H:%M:%S", "date": "%Y-%m-%d", "clock": "%H:%M:%S"}
+FORMATS = {
+    "short": "%m-%d %H:%M",
+    "minute": "%Y-%m-%d %H:%M",
+    "full": "%Y-%m-%d %H:%M:%S",
+    "date": "%Y-%m-%d",
+    "clock": "%H:%M:%S",
+}
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -25,7 +31,7 @@ def time_element(moment: datetime, text: str) -> SafeString:
 
 @register.filter
 def utc(moment: datetime | None, form: str = "short") -> SafeString:
-    """`{{ entered_at|utc }}`: "05-15 09:41" with the whole ISO time in its tooltip; forms: short minute full date clock.
+    """`{{ entered_at|utc }}`: "05-15 09:41", the ISO time in its tooltip. Forms: short minute full date clock.
 
     A time without zone is taken as UTC. None is "–". Raises ValueError on another form.
     """
@@ -46,7 +52,11 @@ def duration(value: timedelta | float | None) -> str:
     if 0 < seconds < 9.95:
         return f"{seconds:.1f} s"
     left = round(seconds)
-    for size, name, smaller, smaller_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+    for size, name, smaller, smaller_name in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
         if left >= size:
             rest = left % size // smaller
             return f"{left // size} {name} {rest} {smaller_name}" if rest else f"{left // size} {name}"
