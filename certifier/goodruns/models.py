@@ -25,7 +25,9 @@ class GoodRunList(AppendOnlyModel):
     sha256 = models.CharField(max_length=64, db_index=True)
     # How a built list was asked for; empty for imported and combined ones.
     tag = models.ForeignKey(Tag, null=True, on_delete=models.PROTECT, related_name="lists")
-    entry_id = models.BigIntegerField(default=0, help_text="the highest entry that was read: what HEAD meant then")
+    entry_id = models.BigIntegerField(
+        default=0, help_text="the highest entry that was read: what HEAD meant then"
+    )
     logic = models.PositiveIntegerField(default=0, help_text="the logic version that was read")
     require = models.JSONField(default=list)
     ignore = models.JSONField(default=list)
@@ -38,12 +40,14 @@ class GoodRunList(AppendOnlyModel):
     metadata = models.JSONField(default=dict)
     run_count = models.PositiveIntegerField()
     lumisection_count = models.PositiveIntegerField()
-    # As it was known when the list was made (`ListLuminosity` has today's). Null where no lumisection of the list has a
-    # luminosity; `luminosity_lumisections` says how many have one.
+    # As it was known when the list was made (`ListLuminosity` has today's). Null where no lumisection of the
+    # list has a luminosity; `luminosity_lumisections` says how many have one.
     delivered_inv_nb = models.FloatField(null=True)
     recorded_inv_nb = models.FloatField(null=True)
     luminosity_lumisections = models.PositiveIntegerField(default=0)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(AppendOnlyModel.Meta):
@@ -69,15 +73,20 @@ class GoodRunListRun(AppendOnlyModel):
 
 
 class ListLuminosity(models.Model):
-    """The luminosity of a list as it is known today: a list stays as it is, calibrations and late imports do not.
+    """The luminosity of a list as it is known today: a list stays as it is, calibrations and late imports do
+    not.
 
     Derived; `sequence` is the change up to which it holds.
     """
 
-    list = models.OneToOneField(GoodRunList, primary_key=True, on_delete=models.CASCADE, related_name="luminosity")
+    list = models.OneToOneField(
+        GoodRunList, primary_key=True, on_delete=models.CASCADE, related_name="luminosity"
+    )
     delivered_inv_nb = models.FloatField(null=True)
     recorded_inv_nb = models.FloatField(null=True)
-    luminosity_lumisections = models.PositiveIntegerField(default=0, help_text="how many of its lumisections have one")
+    luminosity_lumisections = models.PositiveIntegerField(
+        default=0, help_text="how many of its lumisections have one"
+    )
     sequence = models.BigIntegerField(default=0)
     refreshed_at = models.DateTimeField()
 
@@ -103,14 +112,19 @@ class ListDocument(AppendOnlyModel):
 
 
 class RunSummary(models.Model):
-    """What home and the runs list show of a run: derived, refreshed by a task that looks for runs the feed has touched.
+    """What home and the runs list show of a run: derived, refreshed by a task that looks for runs the feed
+    has touched.
 
     Pages say how old it is; nothing is decided from it.
     """
 
     run = models.OneToOneField(Run, primary_key=True, on_delete=models.PROTECT, related_name="summary")
-    good = LumiSetField(help_text="lumisections where the experiment's main virtual defect is absent and all systems signed")
-    required = models.CharField(max_length=100, blank=True, help_text="the virtual defect it was computed for")
+    good = LumiSetField(
+        help_text="lumisections where the experiment's main virtual defect is absent and all systems signed"
+    )
+    required = models.CharField(
+        max_length=100, blank=True, help_text="the virtual defect it was computed for"
+    )
     delivered_inv_nb = models.FloatField(null=True)
     recorded_inv_nb = models.FloatField(null=True)
     good_inv_nb = models.FloatField(null=True)
@@ -133,7 +147,9 @@ class SummaryWatermark(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True)
     sequence = models.BigIntegerField(default=0)
-    rule = models.CharField(max_length=64, blank=True, help_text="digest of the definitions and systems in force")
+    rule = models.CharField(
+        max_length=64, blank=True, help_text="digest of the definitions and systems in force"
+    )
 
     def __str__(self) -> str:
         return f"summaries up to change {self.sequence}"

@@ -11,7 +11,9 @@ from certifier.runs.models import Run
 
 
 class Stage(models.TextChoices):
-    """In the order in which a run is looked at: the prompt pass, the bulk reconstruction, the last word of a period."""
+    """In the order in which a run is looked at: the prompt pass, the bulk reconstruction, the last word of a
+    period.
+    """
 
     EXPRESS = "express", "express"
     BULK = "bulk", "bulk"
@@ -31,7 +33,9 @@ class SignOff(AppendOnlyModel):
     stage = models.CharField(max_length=8, choices=Stage)
     action = models.CharField(max_length=6, choices=Action)
     comment = models.TextField(blank=True)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="sign_offs")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="sign_offs"
+    )
     by_name = models.CharField(max_length=150)
     at = models.DateTimeField()
     # What the signer had before their eyes: later entries do not count as looked at.

@@ -1,4 +1,6 @@
-"""The forms in which good-run lists travel. Pure functions from bytes to a `RunLumiMap` and back; no database in here."""
+"""The forms in which good-run lists travel. Pure functions from bytes to a `RunLumiMap` and back; no database
+in here.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def recognise(data: bytes) -> Format:
 
 
 def read(data: bytes, length_of: Callable[[int], int | None] | None = None) -> ReadFile:
-    """A good-run list in any of the formats. `length_of` gives the lumisections of a run, None where it is not known."""
+    """A good-run list in any of the formats. `length_of` gives the lumisections of a run, None where it is
+    not known.
+    """
     form = recognise(data)
     if form == "golden-json":
         golden = golden_json.read(data)

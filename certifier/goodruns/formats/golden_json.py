@@ -1,7 +1,7 @@
 """Golden JSON: `{"355381": [[1, 10], [20, 728]], ...}`, inclusive ranges per run.
 
-The canonical form has runs ascending as numbers, maximal ranges, all on one line without a newline; the sha256 of a list is
-that of these bytes. Readers accept runs and ranges in any order, overlapping or touching.
+The canonical form has runs ascending as numbers, maximal ranges, all on one line without a newline; the
+sha256 of a list is that of these bytes. Readers accept runs and ranges in any order, overlapping or touching.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def load(text: str) -> Any:
 
 def _parse_int(digits: str) -> int:
     if len(digits) > 20:
-        raise FormatError(f"{digits[:20]}… is a number of {len(digits)} digits; please check for a typing error.")
+        raise FormatError(
+            f"{digits[:20]}… is a number of {len(digits)} digits; please check for a typing error."
+        )
     return int(digits)
 
 
@@ -85,7 +87,7 @@ def _refuse_duplicates(text: str) -> Callable[[list[tuple[str, Any]]], dict[str,
             first = text.find(json.dumps(key))
             again = text.find(json.dumps(key), first + 1)
             raise FormatError(
-                f"the key {json.dumps(key[:40])} stands there twice; which of the two is meant, the file must say.",
+                f"the key {json.dumps(key[:40])} stands there twice; say which of the two is meant.",
                 line=line_of(text, again) if again >= 0 else None,
             )
         return found
@@ -111,21 +113,34 @@ def _syntax(text: str, error: json.JSONDecodeError) -> str:
 
 
 def _wrong_root(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], dict) and "reference_run_number" in value[0]:
-        return "this is a map from runs to reference runs, not a list of lumisections; load it with import_runs."
-    kind = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}.get(type(value), "a number")
+    if (
+        isinstance(value, list)
+        and value
+        and isinstance(value[0], dict)
+        and "reference_run_number" in value[0]
+    ):
+        return (
+            "this is a map from runs to reference runs, not a list of lumisections; load it with import_runs."
+        )
+    kind = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}.get(
+        type(value), "a number"
+    )
     return f"the file holds {kind}; a golden JSON is an object such as {EXAMPLE}."
 
 
 def _plain_keys(text: str, value: dict[str, Any]) -> dict[str, Any]:
-    """The same with "0355381" and " 355381 " written as "355381"; what is no number stays as it is, to be refused."""
+    """The same with "0355381" and " 355381 " written as "355381"; what is no number stays as it is, to be
+    refused.
+    """
     plain: dict[str, Any] = {}
     for key, ranges in value.items():
         match = INTEGER_LIKE.fullmatch(key)
         run = match[1] if match else key
         if run in plain:
             place = text.find(json.dumps(key))
-            raise FormatError(f"run {run} stands there twice, here as {json.dumps(key)}.", line=line_of(text, place))
+            raise FormatError(
+                f"run {run} stands there twice, here as {json.dumps(key)}.", line=line_of(text, place)
+            )
         plain[run] = ranges
     return plain
 
@@ -156,7 +171,8 @@ def _remarks(value: dict[str, Any], content: RunLumiMap) -> tuple[str, ...]:
     ]
     if sloppy:
         remarks.append(
-            f"{len(sloppy)} runs have ranges that overlap, touch or are out of order, for example run {sloppy[0]}."
+            f"{len(sloppy)} runs have ranges that overlap, touch or are out of order, "
+            f"for example run {sloppy[0]}."
         )
     empty = [run for run, ranges in zip(runs, value.values(), strict=True) if not ranges]
     if empty:

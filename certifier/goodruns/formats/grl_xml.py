@@ -1,6 +1,7 @@
-"""GRL XML, the good-run list of ATLAS: `LumiRangeCollection / NamedLumiRange / LumiBlockCollection / Run LBRange`.
+"""GRL XML, the good-run list of ATLAS: `LumiRangeCollection / NamedLumiRange / LumiBlockCollection`.
 
-Ranges are inclusive; a range without an end is open. Name, version, metadata and the attributes of runs are kept verbatim.
+Ranges are inclusive; a range without an end is open. Name, version, metadata and the attributes of runs are
+kept verbatim.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from certifier.lumi import LumiError, LumiSet, RunLumiMap
 from .errors import FormatError
 from .xml_tree import Node, parse
 
-# What producers write for "until the end of the run": the largest 32-bit integers, signed and not, with and without one off.
+# What producers write for "until the end of the run": the largest 32-bit integers, signed and not, with and
+# without one off.
 OPEN_ENDS = frozenset({2147483647, 2147483646, 4294967295, 4294967294})
 PROLOG = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -51,7 +53,9 @@ class Element:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file was laid out, where it follows the usual pattern: what precedes the root, indentation, quotes, the end."""
+    """How a file was laid out, where it follows the usual pattern: what precedes the root, indentation,
+    quotes, the end.
+    """
 
     prolog: str = PROLOG
     indent: str = "  "
@@ -103,14 +107,18 @@ class GrlFile:
 
 
 def read(data: bytes | str, length_of: LengthOf | None = None) -> GrlFile:
-    """A GRL XML file. `length_of` gives the number of lumisections of a run, for open ranges; None where it is not known.
+    """A GRL XML file. `length_of` gives the number of lumisections of a run, for open ranges; None where it
+    is not known.
 
-    Several named ranges are joined, and a remark says so. Raises FormatError naming the line, the run and the range.
+    Several named ranges are joined, and a remark says so. Raises FormatError naming the line, the run and the
+    range.
     """
     raw = data.encode() if isinstance(data, str) else data
     root = parse(raw)
     if root.tag != ROOT:
-        raise FormatError(f"the root is <{root.tag[:60]}>; a good-run list begins with <{ROOT}>.", line=root.line)
+        raise FormatError(
+            f"the root is <{root.tag[:60]}>; a good-run list begins with <{ROOT}>.", line=root.line
+        )
     named = root.all("NamedLumiRange")
     reading = _Reading(length_of)
     for part in named:
@@ -159,12 +167,16 @@ class _Reading:
     def ignore(self, node: Node) -> None:
         if node.tag not in self.ignored:
             self.ignored.add(node.tag)
-            self.remarks.append(f"Line {node.line}: elements <{node.tag[:60]}> are not part of a good-run list and were left out.")
+            self.remarks.append(
+                f"Line {node.line}: <{node.tag[:60]}> is not part of a good-run list and was left out."
+            )
 
     def _take_run(self, collection: Node) -> None:
         runs = collection.all("Run")
         if len(runs) != 1:
-            raise FormatError(f"a LumiBlockCollection needs one <Run>, this one has {len(runs)}.", line=collection.line)
+            raise FormatError(
+                f"a LumiBlockCollection needs one <Run>, this one has {len(runs)}.", line=collection.line
+            )
         run = _number(runs[0].text.strip(), "the run number", runs[0].line)
         self.attributes.setdefault(run, runs[0].attributes)
         bits = self.bits.get(run, 0)
@@ -188,7 +200,9 @@ class _Reading:
         if last is None or last in OPEN_ENDS:
             last = self._last_of(run, first, node)
             if last < first:
-                self.remarks.append(f"Line {node.line}: run {run} ends before lumisection {first}; its open range is empty.")
+                self.remarks.append(
+                    f"Line {node.line}: run {run} ends before lumisection {first}; its open range is empty."
+                )
                 return LumiSet()
         try:
             return LumiSet.from_ranges([(first, last)])
@@ -210,7 +224,9 @@ def _number(text: str, what: str, line: int) -> int:
     if not (text.isascii() and text.isdigit()):
         raise FormatError(f"{what} is “{text[:40]}”, which is no whole number.", line=line)
     if len(text.lstrip("0")) > 10:
-        raise FormatError(f"{what} is {text[:20]}…, which is far too large; please check for a typing error.", line=line)
+        raise FormatError(
+            f"{what} is {text[:20]}…, which is far too large; please check for a typing error.", line=line
+        )
     return int(text)
 
 
@@ -220,7 +236,7 @@ def _element(node: Node) -> Element:
     return Element(node.tag, node.attributes, text, children)
 
 
-# -- writing -----------------------------------------------------------------------------------------------------------
+# -- writing
 
 
 def write(content: RunLumiMap, description: Description) -> str:
@@ -238,7 +254,9 @@ def write(content: RunLumiMap, description: Description) -> str:
     return layout.prolog + "\n".join(lines) + layout.end
 
 
-def _run_lines(run: int, lumisections: LumiSet, attributes: Mapping[str, str], layout: Layout) -> Iterable[str]:
+def _run_lines(
+    run: int, lumisections: LumiSet, attributes: Mapping[str, str], layout: Layout
+) -> Iterable[str]:
     outer, inner, quote = layout.indent * 2, layout.indent * 3, layout.quote
     yield f"{outer}<LumiBlockCollection>"
     yield f"{inner}<Run{_attributes(attributes, quote)}>{run}</Run>"

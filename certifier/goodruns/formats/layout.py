@@ -1,8 +1,10 @@
-"""How a golden JSON was laid out: the blanks between its tokens, kept so that an export can repeat the file byte for byte.
+"""How a golden JSON was laid out: the blanks between its tokens, kept so that an export can repeat the file
+byte for byte.
 
-Nearly every file in use repeats one pattern of blanks: all on one line, one run per line, every number on a line of its own;
-some break a run over several lines where one line would be too wide. A `Layout` is such a pattern: one piece of blank text
-per kind of place, in two styles, the second one for runs whose canonical text has at least `from_width` characters.
+Nearly every file in use repeats one pattern of blanks: all on one line, one run per line, every number on a
+line of its own; some break a run over several lines where one line would be too wide. A `Layout` is such a
+pattern: one piece of blank text per kind of place, in two styles, the second one for runs whose canonical
+text has at least `from_width` characters.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from typing import Any
 from certifier.lumi import LumiSet, RunLumiMap
 
 Blanks = dict[str, str]
-# The places that belong to the file as a whole; `_place` names the others, whose blanks can differ with the width of a run.
+# The places that belong to the file as a whole; `_place` names the others, whose blanks can differ with the
+# width of a run.
 FILE_PLACES = ("start", "first_run", "run", "run_comma", "close", "end")
 TOKEN = re.compile(r'([ \t\r\n]*)([{}\[\],:]|"[^"\\]*"|\d+|\Z)')
 LARGEST_TEXT = 5_000_000
@@ -70,16 +73,15 @@ def _run(run: str, ranges: list[tuple[int, int]], style: Mapping[str, str]) -> s
     closing = blank("range_close", "") + "]"
     next_range = blank("range_comma", "") + "," + blank("range", "")
     pairs = next_range.join([f"{opening}{first}{between}{last}{closing}" for first, last in ranges])
-    return (
-        f'"{run}"{blank("colon", "")}:{blank("list", "")}[{blank("first_range", "")}{pairs}{blank("list_close", "")}]'
-    )
+    start = f'"{run}"{blank("colon", "")}:{blank("list", "")}[{blank("first_range", "")}'
+    return f"{start}{pairs}{blank('list_close', '')}]"
 
 
 def detect(text: str, content: RunLumiMap) -> Layout | None:
     """The layout that turns `content` into exactly `text`; None when there is none such.
 
-    That means that either the text follows no pattern, or that its content is not canonical (runs or ranges out of order,
-    overlapping or touching ranges): such a file has one canonical form, which is not this one.
+    That means that either the text follows no pattern, or that its content is not canonical (runs or ranges
+    out of order, overlapping or touching ranges): such a file has one canonical form, which is not this one.
     """
     if len(text) > LARGEST_TEXT:
         return None
@@ -118,40 +120,42 @@ def _joined(one: Blanks | None, other: Blanks | None) -> Blanks | None:
 
 
 def _read_blanks(text: str) -> tuple[Blanks, list[Blanks | None]]:
-    """Blanks per place of the file, and the blanks of each run in order (None: they contradict each other)."""
+    """Blanks per place of the file, and the blanks of each run in order (None: they contradict each
+    other).
+    """
     whole: Blanks = {}
     styles: list[Blanks | None] = []
     style: Blanks | None = {}
     depth = 0
     previous = ""
-    for blank, token in (match.groups() for match in TOKEN.finditer(text)):
-        place = _place(depth, token, previous)
+    for blank, mark in (match.groups() for match in TOKEN.finditer(text)):
+        place = _place(depth, mark, previous)
         if place in FILE_PLACES:
             whole.setdefault(place, blank)
         elif place:
             style = _joined(style, {place: blank})
-        depth += (token in ("{", "[")) - (token in ("}", "]"))
-        previous = token
-        if token == "]" and depth == 1:
+        depth += (mark in ("{", "[")) - (mark in ("}", "]"))
+        previous = mark
+        if mark == "]" and depth == 1:
             styles.append(style)
             style = {}
     return whole, styles
 
 
-def _place(depth: int, token: str, previous: str) -> str:
-    """What kind of place the blanks before `token` are."""
+def _place(depth: int, mark: str, previous: str) -> str:
+    """What kind of place the blanks before `mark` are."""
     if depth == 0:
-        return "start" if token == "{" else "end"
+        return "start" if mark == "{" else "end"
     if depth == 1:
-        if token.startswith('"'):
+        if mark.startswith('"'):
             return "first_run" if previous == "{" else "run"
-        return {",": "run_comma", ":": "colon", "[": "list", "}": "close"}.get(token, "")
+        return {",": "run_comma", ":": "colon", "[": "list", "}": "close"}.get(mark, "")
     if depth == 2:
-        if token == "[":
+        if mark == "[":
             return "first_range" if previous == "[" else "range"
-        return {",": "range_comma", "]": "list_close"}.get(token, "")
-    if token == "]":
+        return {",": "range_comma", "]": "list_close"}.get(mark, "")
+    if mark == "]":
         return "range_close"
-    if token == ",":
+    if mark == ",":
         return "pair_comma"
     return "first" if previous == "[" else "last"

@@ -1,7 +1,7 @@
 """Run lists: one run number per line, each run good as a whole (sPHENIX).
 
-An experiment that certifies whole runs has runs of one lumisection. So a run of the list stands for all lumisections that
-are known of it, and for lumisection 1 where the run is not known here.
+An experiment that certifies whole runs has runs of one lumisection. So a run of the list stands for all
+lumisections that are known of it, and for lumisection 1 where the run is not known here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from .text import decode
 def read(
     data: bytes | str, length_of: Callable[[int], int | None] | None = None
 ) -> tuple[RunLumiMap, tuple[str, ...]]:
-    """The runs of the file and remarks. Blank lines and `#` comments are skipped. Raises FormatError naming the line."""
+    """The runs of the file and remarks. Blank lines and `#` comments are skipped. Raises FormatError naming
+    the line.
+    """
     text, remarks = decode(data)
     runs: dict[int, int] = {}
     repeated: list[int] = []
@@ -47,5 +49,7 @@ def _run(word: str, line: int) -> int:
 
 
 def write(content: RunLumiMap) -> str:
-    """The run numbers, ascending, one per line. What part of each run is good is lost: for whole runs only."""
+    """The run numbers, ascending, one per line. What part of each run is good is lost: for whole runs
+    only.
+    """
     return "".join(f"{run}\n" for run in content)

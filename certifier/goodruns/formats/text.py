@@ -8,7 +8,9 @@ UTF8_BOM = "\ufeff"
 
 
 def decode(data: bytes | str) -> tuple[str, tuple[str, ...]]:
-    """The text without a byte order mark, and remarks on what was done. Raises FormatError unless it is UTF-8 text."""
+    """The text without a byte order mark, and remarks on what was done. Raises FormatError unless it is UTF-8
+    text.
+    """
     if isinstance(data, str):
         text = data
     else:
@@ -18,9 +20,13 @@ def decode(data: bytes | str) -> tuple[str, tuple[str, ...]]:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
-            raise FormatError(f"byte {error.start} is not UTF-8; save the file as UTF-8 text.", line=line) from None
+            raise FormatError(
+                f"byte {error.start} is not UTF-8; save the file as UTF-8 text.", line=line
+            ) from None
     if "\0" in text:
-        raise FormatError("the file holds zero bytes; it is not text.", line=text.count("\n", 0, text.index("\0")) + 1)
+        raise FormatError(
+            "the file holds zero bytes; it is not text.", line=text.count("\n", 0, text.index("\0")) + 1
+        )
     if text.startswith(UTF8_BOM):
         return text[1:], ("The byte order mark at the start was dropped.",)
     return text, ()

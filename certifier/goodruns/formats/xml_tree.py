@@ -1,4 +1,6 @@
-"""XML read into plain nodes that know their line. Entities and external references are refused, never expanded."""
+"""XML read into plain nodes that know their line. Entities and external references are refused, never
+expanded.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,10 @@ class _Builder:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         node = Node(tag, self.parser.CurrentLineNumber, dict(attributes))
         if len(self.stack) >= LARGEST_DEPTH:
-            raise FormatError(f"elements are nested more than {LARGEST_DEPTH} deep; this is no good-run list.", line=node.line)
+            raise FormatError(
+                f"elements are nested more than {LARGEST_DEPTH} deep; this is no good-run list.",
+                line=node.line,
+            )
         if self.stack:
             self.stack[-1].children.append(node)
         else:
@@ -55,7 +60,9 @@ class _Builder:
 
 
 def parse(data: bytes) -> Node:
-    """The root node. Raises FormatError naming the line: not XML, half a file, entities, external references."""
+    """The root node. Raises FormatError naming the line: not XML, half a file, entities, external
+    references.
+    """
     builder = _Builder()
     # A document type is allowed, as real lists have one; nothing is loaded because of it.
     reader = DefusedXMLParser(target=builder, forbid_dtd=False, forbid_entities=True, forbid_external=True)
@@ -65,13 +72,16 @@ def parse(data: bytes) -> Node:
         root: Node | None = reader.close()
     except DefusedXmlException as error:
         raise FormatError(
-            f"entities and external references are refused and were not expanded ({type(error).__name__}); remove them.",
+            "entities and external references are refused and were not expanded; remove them "
+            f"({type(error).__name__}).",
             line=reader.parser.CurrentLineNumber,
         ) from None
     except ParseError as error:
         raise FormatError(_syntax(error), line=error.position[0]) from None
     except (LookupError, ValueError) as error:
-        raise FormatError(f"this is no XML that can be read ({error}).", line=reader.parser.CurrentLineNumber) from None
+        raise FormatError(
+            f"this is no XML that can be read ({error}).", line=reader.parser.CurrentLineNumber
+        ) from None
     if root is None:
         raise FormatError("the file is empty.")
     return root

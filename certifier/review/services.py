@@ -1,0 +1,113 @@
+"""Writes of this room: signing a stage of a run off, and reopening it. Both only ever add rows."""
+
+from __future__ import annotations
+
+from django.db.models import Max
+from django.utils import timezone
+
+from certifier.accounts import permissions
+from certifier.accounts.models import System, User
+from certifier.audit.errors import CertifierError
+from certifier.audit.unit import Unit, unit_of_work
+from certifier.defects.models import Entry
+from certifier.runs.changes import announce
+from certifier.runs.models import Run
+
+from .models import Action, SignOff, Stage
+from .rules import REOPENED, SIGNED, NotSignable, reopened_with, why_not_reopen, why_not_sign
+
+LONGEST_COMMENT = 2_000
+
+
+class SignOffRefused(CertifierError):
+    """The request itself makes no sense; the message says what to send instead."""
+
+
+def sign_off(*, actor: User | None, run: Run, system: System, stage: str, comment: str = "") -> SignOff:
+    """Sign a stage of a system for a run: express, then bulk, then final.
+
+    Experts of the system and coordinators; shifters sign the express stage. Raises NotSignable with every
+    reason that stands against it (`rules.why_not_sign`). Recorded with the newest entry of the run, so that a
+    page can tell what was entered afterwards.
+    """
+    _check(stage, comment)
+    with unit_of_work(actor) as unit:
+        permissions.require(permissions.can_sign(actor, system, stage))
+        run = _locked(run)
+        reasons = why_not_sign(run, system.code, stage, states_of(run, system))
+        if reasons:
+            raise NotSignable(reasons)
+        row = _act(unit, run, system, stage=stage, action=Action.SIGN, comment=comment)
+        unit.audit("review.sign_off", f"run {run.number}", {"system": system.code, "stage": stage})
+    return row
+
+
+def reopen(*, actor: User | None, run: Run, system: System, stage: str, comment: str) -> list[SignOff]:
+    """Take a signature back, for a reason. Later stages that are signed are reopened with it, each by a row
+    of its own.
+
+    Experts of the system and coordinators. Raises NotSignable when the stage is not signed. Returns the rows,
+    the stage that was asked for first.
+    """
+    _check(stage, comment)
+    if not comment.strip():
+        raise SignOffRefused("Say why it is reopened: a reason is required.", field="comment")
+    with unit_of_work(actor) as unit:
+        permissions.require(permissions.can_reopen(actor, system))
+        run = _locked(run)
+        states = states_of(run, system)
+        reasons = why_not_reopen(system.code, stage, states)
+        if reasons:
+            raise NotSignable(reasons)
+        stages = reopened_with(stage, states)
+        rows = [_act(unit, run, system, stage=each, action=Action.REOPEN, comment=comment) for each in stages]
+        unit.audit(
+            "review.reopen",
+            f"run {run.number}",
+            {"system": system.code, "stages": stages, "reason": comment},
+        )
+    return rows
+
+
+def states_of(run: Run, system: System) -> dict[str, str]:
+    """signed or reopened per stage of one system, as it is in the database now; unchecked stages are left
+    out.
+    """
+    rows = SignOff.objects.filter(run=run, system=system).order_by("id").values_list("stage", "action")
+    return {stage: SIGNED if action == Action.SIGN else REOPENED for stage, action in rows}
+
+
+def _check(stage: str, comment: str) -> None:
+    if stage not in Stage.values:
+        raise SignOffRefused(
+            f"“{stage[:40]}” is no stage. Choose one of {', '.join(Stage.values)}.", field="stage"
+        )
+    if len(comment) > LONGEST_COMMENT:
+        raise SignOffRefused(f"A comment has at most {LONGEST_COMMENT} characters.", field="comment")
+
+
+def _locked(run: Run) -> Run:
+    """The run as it is now. Its row stays locked until the commit, so that two people act one after the
+    other.
+
+    The lock lets rows that refer to the run (defect entries, lumisections) be written meanwhile.
+    """
+    return Run.objects.select_for_update(no_key=True).get(pk=run.pk)
+
+
+def _act(unit: Unit, run: Run, system: System, *, stage: str, action: Action, comment: str) -> SignOff:
+    newest = Entry.objects.filter(run=run).aggregate(newest=Max("id"))["newest"] or 0
+    row = SignOff.objects.create(
+        run=run,
+        system=system,
+        stage=stage,
+        action=action,
+        comment=comment.strip(),
+        by=unit.actor,  # type: ignore[misc]  # the audit room knows no more than that it is a person
+        by_name=unit.actor_name,
+        at=timezone.now(),
+        entry_id=newest,
+    )
+    data = {"system": system.code, "stage": stage, "action": str(action)}
+    announce(unit, "review.sign_off", run=run.number, data=data)
+    return row
