@@ -5,6 +5,7 @@ A variable NAME may also be given as NAME_FILE, a file that holds the value (for
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -107,8 +108,8 @@ TEMPLATES = [
 
 DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{CERTIFIER_VAR / 'certifier.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # IMMEDIATE takes the write lock when a transaction begins, so a writer waits instead of failing in its middle.
-    # (A second statement in init_command would need executescript; Django splits on ';' itself.)
+    # IMMEDIATE takes the write lock when a transaction begins, so a writer waits instead of failing in its
+    # middle. (A second statement in init_command would need executescript; Django splits on ';' itself.)
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
@@ -146,8 +147,12 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(CERTIFIER_VAR / "static")))
+# WhiteNoise warns about a folder that is not there; on a read-only image collectstatic has made it.
+if not STATIC_ROOT.exists() and os.access(CERTIFIER_VAR, os.W_OK):
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Without a collectstatic step WhiteNoise serves straight from the finders, so `gunicorn certifier.wsgi` needs nothing else.
+# Without a collectstatic step WhiteNoise serves straight from the finders, so `gunicorn certifier.wsgi` needs
+# nothing else.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MANIFEST_STRICT = False
 MEDIA_ROOT = CERTIFIER_VAR / "files"
@@ -213,7 +218,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "certifier.api.schema.add_shared_answers"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "certifier.api.schema.add_shared_answers",
+    ],
 }
 
 # --- mail and logs ------------------------------------------------------------------------------------------
@@ -234,7 +242,12 @@ LOGGING = {
     "filters": {"request_id": {"()": "certifier.audit.request_id.RequestIdFilter"}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"}},
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"], "stream": sys.stderr}
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request_id"],
+            "stream": sys.stderr,
+        }
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
 }

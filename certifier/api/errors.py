@@ -103,14 +103,17 @@ def _answer_to_database(exc: Exception) -> Answer | None:
         logger.warning("a value did not fit the database", exc_info=exc)
         return detail(400, TOO_BIG_A_NUMBER)
     if isinstance(exc, OperationalError):
-        # A lock not given in time, or a deadlock that the database broke. An unreachable server looks the same.
+        # A lock not given in time, or a deadlock that was broken. An unreachable server looks the same.
         logger.error("the database could not do it now", exc_info=exc)
         return detail(503, BUSY, Retry_After="1")
     return None
 
 
 def flatten(problem: Any) -> list[ErrorItem]:
-    """Nested validation messages as a flat list: `index` in the first list met, `field` below it (else above it)."""
+    """Nested validation messages as a flat list.
+
+    `index` is the place in the first list met, `field` what is below it, or above it where nothing is below.
+    """
     return [_item(path, message) for path, message in _leaves(problem, ())]
 
 

@@ -1,14 +1,14 @@
 """A POST with an `Idempotency-Key` has its effect once, however often and however simultaneously it is sent.
 
 1. The person is found out first, outside any transaction.
-2. A transaction opens and the key is inserted. A second request with the same key waits here: on PostgreSQL for the
-   unique index, on SQLite for the write lock.
+2. A transaction opens and the key is inserted. A second request with the same key waits here: on PostgreSQL
+   for the unique index, on SQLite for the write lock.
 3. The view runs inside that transaction and its answer is stored with the key; everything commits together.
 4. The second request then finds the key taken and answers what is stored.
 
-Faults (5xx) and refused persons (401, 403) are rolled back with their key, so that the repetition tries again; a
-refusal that is the request's own fault (400, 404, 409 …) is stored like a success, after what its view may have
-written is undone.
+Faults (5xx) and refused persons (401, 403) are rolled back with their key: the repetition tries again.
+A refusal that is the request's own fault (400, 404, 409 …) is stored like a success, after what its view may
+have written is undone.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def person(request: HttpRequest, view_class: type[APIView]) -> User | None:
 
 
 def fingerprint(request: HttpRequest) -> str:
-    """Path, query, type and body as one digest. A multipart boundary is new with each sending and does not count."""
+    """Path, query, type and body as one digest. A multipart boundary is new each time and does not count."""
     body, boundary = request.body, request.content_params.get("boundary", "")
     if boundary:
         body = body.replace(boundary.encode("latin-1", "replace"), b"boundary")

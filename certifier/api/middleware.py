@@ -1,4 +1,4 @@
-"""What holds for every address below /api/, also where REST framework is never reached: errors answer JSON."""
+"""What holds for every address below /api/, also where REST framework is not reached: errors are JSON."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def response_of(answer: Answer) -> HttpResponse:
 
 
 def as_json(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """An error page of Django (unknown address, CSRF, a fault) as the contract's JSON; every other answer as is."""
+    """An error page of Django (unknown address, CSRF, a fault) as the contract's JSON; others as they are."""
     status = response.status_code
     if status < 400 or response.get("Content-Type", "").startswith("application/json"):
         return response

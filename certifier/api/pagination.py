@@ -43,7 +43,7 @@ class Cursor:
 
 
 class KeysetPagination(BasePagination):
-    """`{"next", "previous", "results"}` in the order of the view's `keyset`: fields of which the last is unique.
+    """`{"next", "previous", "results"}` in the order of the view's `keyset`: fields, the last one unique.
 
     Without `keyset` the queryset's own order is used and `pk` is added behind it. `?page_size=` is 1 to 1000.
     """
@@ -118,7 +118,7 @@ def page_size(text: str | None) -> int:
 
 
 def keys_of(queryset: QuerySet[Any], keyset: str | tuple[str, ...] | None) -> tuple[Key, ...]:
-    """The columns of the order. ImproperlyConfigured where one can be null: nothing is before or after null."""
+    """The columns of the order. ImproperlyConfigured where one can be null: null has no before and after."""
     model: type[Model] = queryset.model
     names = (keyset,) if isinstance(keyset, str) else keyset
     if not names:
@@ -175,7 +175,7 @@ def _text(value: Any) -> str:
 
 
 def read_cursor(text: str, keys: tuple[Key, ...]) -> Cursor:
-    """The cursor in `text`, which came from outside. ValidationError for anything this program did not write."""
+    """The cursor in `text`, which came from outside. ValidationError for what this program did not write."""
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         side, *values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))

@@ -11,7 +11,7 @@ from certifier.accounts import permissions
 
 
 class ViewerReads(BasePermission):
-    """Nobody logged in is 401; somebody without any role is 403 with whom to ask, for reading and writing alike."""
+    """Nobody logged in is 401; somebody without a role is 403, told whom to ask, for reading and writing."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not request.user.is_authenticated:

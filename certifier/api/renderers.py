@@ -64,7 +64,7 @@ def without_nan(value: Any) -> Any:
 
 
 class AnswerAnyway(DefaultContentNegotiation):
-    """A client that accepts only something else gets the view's first format all the same, and can look at its type."""
+    """A client that accepts only something else gets the view's first format all the same."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         try:

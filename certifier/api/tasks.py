@@ -14,6 +14,6 @@ KEPT = timedelta(days=7)
 
 @shared_task(name="api.forget_idempotency_keys")
 def forget_idempotency_keys() -> int:
-    """Forget answers older than a week: whoever repeats a request does so sooner. Returns how many there were."""
+    """Forget answers older than a week: whoever repeats a request does so sooner. Returns their number."""
     deleted, _ = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
     return deleted
