@@ -1,7 +1,9 @@
-"""The language of virtual defects: `A or B and not C`, and the ATLAS list `A B !C`, which means the `or` of its terms.
+"""The language of virtual defects: `A or B and not C`, and the ATLAS list `A B !C`, which means the `or`
+of its terms.
 
 Both forms become the same tree. It is canonical: neighbouring `or`s (and `and`s) are one node, so that
-`parse(str(expression)) == expression`, and two texts that differ in blanks, needless parentheses or form are equal.
+`parse(str(expression)) == expression`, and two texts that differ in blanks, needless parentheses or form
+are equal.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ _INSTEAD: Final = {
 
 @dataclass(frozen=True)
 class Expression:
-    """A boolean expression over defects. `str()` is the canonical text, with as few parentheses as possible."""
+    """A boolean expression over defects. `str()` is the canonical text, with as few parentheses as
+    possible.
+    """
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -46,7 +50,9 @@ class Expression:
         return tuple(found.values())
 
     def renamed(self, names: Mapping[str, str]) -> Expression:
-        """The same expression with defects renamed; old names are found ignoring case, others stay as they are."""
+        """The same expression with defects renamed; old names are found ignoring case, others stay as
+        they are.
+        """
         return _renamed(self, {old.lower(): check_name(new) for old, new in names.items()})
 
 
@@ -101,13 +107,9 @@ def all_of(operands: list[Expression]) -> Expression:
 def check_name(name: str) -> str:
     """The name itself. Raises LumiError when no defect can be called so."""
     if not _NAME.fullmatch(name):
-        raise LumiError(
-            f"{shown(name)} cannot name a defect; use the letters A-Z and a-z, digits and _ only."
-        )
+        raise LumiError(f"{shown(name)} cannot name a defect; use the letters A-Z and a-z, digits and _ only.")
     if name.lower() in _RESERVED:
-        raise LumiError(
-            f"{shown(name)} cannot name a defect: and, or, not are words of the expression language."
-        )
+        raise LumiError(f"{shown(name)} cannot name a defect: and, or, not are words of the expression language.")
     return name
 
 
@@ -125,14 +127,14 @@ def parse(text: str) -> Expression:
 # -- trees -----------------------------------------------------------------------------------------
 
 
-def _flat(kind: type[And] | type[Or], operands: list[Expression]) -> tuple[Expression, ...]:
+def _flat(kind: type[And | Or], operands: list[Expression]) -> tuple[Expression, ...]:
     flat: list[Expression] = []
     for operand in operands:
         flat.extend(operand.operands if isinstance(operand, kind) else (operand,))
     return tuple(flat)
 
 
-def _inside(operand: Expression, parent: type[Not] | type[And]) -> str:
+def _inside(operand: Expression, parent: type[Not | And]) -> str:
     loose = isinstance(operand, Or) or (parent is Not and isinstance(operand, And))
     return f"({operand})" if loose else str(operand)
 
@@ -191,9 +193,7 @@ class _Parser:
         if not self._next.kind:
             return any_of(terms)
         if len(terms) > 1:
-            raise self._mistake(
-                "a list of terms holds names and `!` only", "write `or` between the terms to use more"
-            )
+            raise self._mistake("a list of terms holds names and `!` only", "write `or` between the terms to use more")
         self._start()
         found = self._any()
         if self._next.kind == ")":
@@ -212,9 +212,7 @@ class _Parser:
             self._advance()
             operands.append(self._all())
         if self._next.kind not in (")", ""):
-            raise self._mistake(
-                "an operator is missing before this", "write `or` (or `and`) between two terms"
-            )
+            raise self._mistake("an operator is missing before this", "write `or` (or `and`) between two terms")
         return any_of(operands)
 
     def _all(self) -> Expression:
@@ -251,9 +249,7 @@ class _Parser:
             return self._name()
         mark = self._descend()
         if self._next.kind != "name" or self._next.position != mark.position + 1:
-            raise self._mistake(
-                "`!` stands once and right before a name", "write `!NAME` or `not (...)`", mark
-            )
+            raise self._mistake("`!` stands once and right before a name", "write `!NAME` or `not (...)`", mark)
         self._depth -= 1
         return Not(self._name())
 
@@ -295,7 +291,8 @@ class _Parser:
 
     def _stranger(self, token: _Token) -> ExpressionError:
         advice = _INSTEAD.get(token.text, "names have the letters A-Z and a-z, digits and _ only")
-        return self._mistake("this character means nothing here", advice, token)
+        code = "" if token.text.isascii() and token.text.isprintable() else f" (U+{ord(token.text):04X})"
+        return self._mistake(f"this character{code} means nothing here", advice, token)
 
     def _mistake(self, problem: str, advice: str, token: _Token | None = None) -> ExpressionError:
         at = token or self._next

@@ -134,9 +134,7 @@ class LumiSet:
         for since, until in iovs:
             interval = iov.Interval.of(since, until)
             if not interval.is_of(run):
-                raise LumiError(
-                    f"interval {interval} is not of run {run} alone; split it with RunLumiMap.from_iovs."
-                )
+                raise LumiError(f"interval {interval} is not of run {run} alone; split it with RunLumiMap.from_iovs.")
             part = interval.within(run, last)
             if part is not None:
                 bits |= (2 << part[1]) - (1 << part[0])
@@ -169,9 +167,7 @@ class LumiSet:
         start = LUMISECTIONS.number(first)
         count = _length(last) - start + 1
         if count < 0:
-            raise LumiError(
-                f"a mask from lumisection {start} cannot end at {last}; give a last from {start - 1}."
-            )
+            raise LumiError(f"a mask from lumisection {start} cannot end at {last}; give a last from {start - 1}.")
         window = (self.bits >> start) & ((1 << count) - 1)
         packed = np.frombuffer(window.to_bytes((count + 7) >> 3, "little"), dtype=np.uint8)
         return np.unpackbits(packed, count=count, bitorder="little").view(np.bool_)
@@ -318,13 +314,9 @@ def _parse_slowly(text: object, last: int | None) -> LumiSet:
 
 def _parse_all(found: list[str], length: int | None) -> LumiSet:
     if len(found) > 1:
-        raise LumiError(
-            f"{shown(found[0])} …: 'all' is the whole run and stands alone; write 'all', or the ranges."
-        )
+        raise LumiError(f"{shown(found[0])} …: 'all' is the whole run and stands alone; write 'all', or the ranges.")
     if length is None:
-        raise LumiError(
-            "'all' needs the length of the run, which is not known here; write the range, such as 1-728."
-        )
+        raise LumiError("'all' needs the length of the run, which is not known here; write the range, such as 1-728.")
     if not length:
         raise LumiError("'all' names nothing: the run has no lumisections yet.")
     return LumiSet.whole(length)

@@ -27,16 +27,12 @@ class Numbering:
         try:
             number = operator.index(value)  # type: ignore[arg-type]
         except TypeError:
-            raise LumiError(
-                f"{where}{shown(value)} is not a {self.noun} number; give a whole number from 1."
-            ) from None
+            raise LumiError(f"{where}{shown(value)} is not a {self.noun} number; give a whole number from 1.") from None
         return self.within(number, where)
 
     def within(self, number: int, where: str = "") -> int:
         if number < 1:
-            raise LumiError(
-                f"{where}{self.noun}s are numbered from 1; there is no {self.noun} {shown(number)}."
-            )
+            raise LumiError(f"{where}{self.noun}s are numbered from 1; there is no {self.noun} {shown(number)}.")
         if number > self.largest:
             raise LumiError(
                 f"{where}{self.noun} {shown(number)} is above {self.largest}, the largest that is accepted; "
@@ -67,9 +63,7 @@ class Numbering:
         if dash and not start_text and end_text.isascii() and end_text.isdigit():
             raise LumiError(f"{place}{self.noun}s are numbered from 1; a negative number is none of them.")
         if dash and (not start_text or not end_text):
-            raise LumiError(
-                f"{place}an end of the range is missing; write first-last, without blanks around the dash."
-            )
+            raise LumiError(f"{place}an end of the range is missing; write first-last, without blanks around the dash.")
         start = self._parse_number(start_text, place, last)
         end = self._parse_number(end_text, place, last) if dash else start
         if start > end:
@@ -81,9 +75,7 @@ class Numbering:
     def _parse_number(self, text: str, place: str, last: int | None) -> int:
         if text.lower() == "end":
             if last is None:
-                raise LumiError(
-                    f"{place}'End' needs the length of the run, which is not known here; write the number."
-                )
+                raise LumiError(f"{place}'End' needs the length of the run, which is not known here; write the number.")
             if last < 1:
                 raise LumiError(f"{place}the run has no {self.noun}s yet, so it has no 'End'.")
             return last
@@ -110,9 +102,7 @@ def tokens(text: object, example: str) -> list[str]:
         raise LumiError(f"{shown(text)} is not text; write ranges such as {shown(example)}.")
     found = text.replace(",", " ").split()
     if not found and "," in text:
-        raise LumiError(
-            f"{shown(text.strip())}: there is no number between the commas; write {shown(example)}."
-        )
+        raise LumiError(f"{shown(text.strip())}: there is no number between the commas; write {shown(example)}.")
     return found
 
 

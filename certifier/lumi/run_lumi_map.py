@@ -100,18 +100,14 @@ class RunLumiMap(Mapping[int, LumiSet]):
     def __sub__(self, other: RunLumiMap) -> RunLumiMap:
         if not isinstance(other, RunLumiMap):
             return NotImplemented
-        left = {
-            run: ours - other._sets[run] if run in other._sets else ours for run, ours in self._sets.items()
-        }
+        left = {run: ours - other._sets[run] if run in other._sets else ours for run, ours in self._sets.items()}
         return self._where({run: found for run, found in left.items() if found})
 
     def __xor__(self, other: RunLumiMap) -> RunLumiMap:
         return (self | other) - (self & other) if isinstance(other, RunLumiMap) else NotImplemented
 
     def isdisjoint(self, other: RunLumiMap) -> bool:
-        return all(
-            ours.isdisjoint(other._sets[run]) for run, ours in self._sets.items() if run in other._sets
-        )
+        return all(ours.isdisjoint(other._sets[run]) for run, ours in self._sets.items() if run in other._sets)
 
     def __eq__(self, other: object) -> bool:
         return self._sets == other._sets if isinstance(other, RunLumiMap) else NotImplemented
@@ -146,9 +142,7 @@ class RunLumiMap(Mapping[int, LumiSet]):
         but integers.
         """
         if not isinstance(obj, Mapping):
-            raise LumiError(
-                f'a golden JSON is an object such as {{"355381": [[1, 10]]}}, not {type(obj).__name__}.'
-            )
+            raise LumiError(f'a golden JSON is an object such as {{"355381": [[1, 10]]}}, not {type(obj).__name__}.')
         bits: Bits = {}
         for key, pairs in obj.items():
             run = _golden_run(key)
@@ -164,9 +158,7 @@ class RunLumiMap(Mapping[int, LumiSet]):
     # -- intervals of validity ---------------------------------------------------------------------
 
     @classmethod
-    def from_iovs(
-        cls, iovs: Iterable[tuple[int, int]], lengths: Mapping[int, int] | None = None
-    ) -> RunLumiMap:
+    def from_iovs(cls, iovs: Iterable[tuple[int, int]], lengths: Mapping[int, int] | None = None) -> RunLumiMap:
         """From half-open intervals of keys `run << 32 | lumisection`, split per run.
 
         `lengths` gives the number of lumisections of every run that exists. It is needed where an
@@ -203,9 +195,7 @@ def _golden_run(key: object) -> int:
     if not isinstance(key, str):
         return RUNS.number(key, "run key ")
     if not (key.isascii() and key.isdigit()) or key[0] == "0":
-        raise LumiError(
-            f'run key {shown(key)} is not a run number; write it in plain digits, such as "355381".'
-        )
+        raise LumiError(f'run key {shown(key)} is not a run number; write it in plain digits, such as "355381".')
     return RUNS.parse_token(key, None)[0]
 
 
@@ -222,16 +212,10 @@ def _golden_bits(run: int, pairs: object) -> int:
 def _runs_of(interval: Interval, known: Sequence[int] | None) -> Iterable[int]:
     """The runs in which the interval may hold lumisections, given the runs that exist."""
     first, last = interval.first_run, interval.last_run
-    ends = [
-        run
-        for run in dict.fromkeys((first, last))
-        if run > 0 and not (run == last and interval.until == OPEN_KEY)
-    ]
+    ends = [run for run in dict.fromkeys((first, last)) if run > 0 and not (run == last and interval.until == OPEN_KEY)]
     if known is None:
         if last - first > 1:
-            raise LumiError(
-                f"interval {interval} reaches over several runs; give the lengths of the runs to split it."
-            )
+            raise LumiError(f"interval {interval} reaches over several runs; give the lengths of the runs to split it.")
         return ends
     between = known[bisect_right(known, first) : bisect_left(known, last)]
     return chain(ends, between)

@@ -28,9 +28,7 @@ class RunSelection:
         """
         chosen = _EVERY_RUN if ranges is None else merged([RUNS.pair(pair) for pair in ranges])
         if not chosen:
-            raise LumiError(
-                f'no run is selected; give ranges such as "{_EXAMPLE}", or empty text for all runs.'
-            )
+            raise LumiError(f'no run is selected; give ranges such as "{_EXAMPLE}", or empty text for all runs.')
         self._ranges = chosen
         self._starts = [first for first, _ in chosen]
 

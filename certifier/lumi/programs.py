@@ -1,0 +1,159 @@
+"""Expressions made ready to run on bitsets.
+
+An expression becomes a tree of `Junction`s in negation normal form: `not` stands before names only. That
+form is monotone in its literals, which gives all three things that are asked of it:
+
+- its value for whole runs at once, by `|` and `&` on integers;
+- three values: with a lower and an upper bound for every defect, lower bounds for the plain literals and
+upper bounds for the negated ones give the lower bound of the expression, and the other way round the upper
+one (Kleene's logic);
+- causes: what makes an `any` true are its true members, what makes an `all` true is every member. For `not
+(A and B)`, which is `not A or not B`, these are the negated reasons why the inside is false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .expressions import And, Expression, Name, Not, Or
+
+Values = Sequence[int]  # a bitset per defect, by its slot number
+# Value of an expression from the bounds for its plain and for its negated literals, and the domain. Bounds
+# lie in the domain.
+Program = Callable[[Values, Values, int], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """`any` or `all` of: defects present, defects absent (by slot), and further junctions."""
+
+    is_any: bool
+    present: tuple[int, ...]
+    absent: tuple[int, ...]
+    parts: tuple[Junction, ...]
+    program: Program = field(compare=False, repr=False)
+
+    @property
+    def is_literal(self) -> bool:
+        return len(self.present) + len(self.absent) == 1 and not self.parts
+
+
+def normal_form(expression: Expression, slots: Mapping[str, int], *, negated: bool = False) -> Junction:
+    """The expression, or its negation, over slots; `slots` is by lower-case name."""
+    match expression:
+        case Name(name):
+            slot = (slots[name.lower()],)
+            return _junction(True, (), slot) if negated else _junction(True, slot, ())
+        case Not(operand):
+            return normal_form(operand, slots, negated=not negated)
+        case And(operands) | Or(operands):
+            members = [normal_form(operand, slots, negated=negated) for operand in operands]
+            return _joined(isinstance(expression, Or) != negated, members)
+    raise TypeError(f"{type(expression).__name__} is no expression of this language.")
+
+
+def _joined(is_any: bool, members: list[Junction]) -> Junction:
+    present: dict[int, None] = {}
+    absent: dict[int, None] = {}
+    parts: dict[Junction, None] = {}
+    for member in members:
+        if member.is_literal or member.is_any == is_any:
+            present.update(dict.fromkeys(member.present))
+            absent.update(dict.fromkeys(member.absent))
+            parts.update(dict.fromkeys(member.parts))
+        else:
+            parts[member] = None
+    return _junction(is_any, tuple(present), tuple(absent), tuple(parts))
+
+
+def _junction(
+    is_any: bool, present: tuple[int, ...], absent: tuple[int, ...], parts: tuple[Junction, ...] = ()
+) -> Junction:
+    programs = tuple(part.program for part in parts)
+    if not is_any:
+        program = _all_of(present, absent, programs)
+    elif absent or parts:
+        program = _any_of(present, absent, programs)
+    else:  # the plain list of defects, by far the most common, is one tight loop
+        program = _any_present(present)
+    return Junction(is_any, present, absent, parts, program)
+
+
+def _any_present(present: tuple[int, ...]) -> Program:
+    def program(plain: Values, _negated: Values, _domain: int) -> int:
+        bits = 0
+        for slot in present:
+            bits |= plain[slot]
+        return bits
+
+    return program
+
+
+def _any_of(present: tuple[int, ...], absent: tuple[int, ...], parts: tuple[Program, ...]) -> Program:
+    def program(plain: Values, negated: Values, domain: int) -> int:
+        everywhere = domain
+        for slot in absent:
+            everywhere &= negated[slot]
+        bits = domain ^ everywhere
+        for slot in present:
+            bits |= plain[slot]
+        for part in parts:
+            bits |= part(plain, negated, domain)
+        return bits
+
+    return program
+
+
+def _all_of(present: tuple[int, ...], absent: tuple[int, ...], parts: tuple[Program, ...]) -> Program:
+    def program(plain: Values, negated: Values, domain: int) -> int:
+        anywhere = 0
+        for slot in absent:
+            anywhere |= negated[slot]
+        bits = domain & ~anywhere
+        for slot in present:
+            bits &= plain[slot]
+        for part in parts:
+            if not bits:
+                break
+            bits &= part(plain, negated, domain)
+        return bits
+
+    return program
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where each defect surely is (`lower`) and where it may be (`upper`), by slot, within the domain."""
+
+    lower: Values
+    upper: Values
+    domain: int
+
+
+def contributions(junction: Junction, bounds: Bounds, active: int) -> dict[int, int]:
+    """Where each literal is among the causes of a junction, on `active`, where the junction is surely true.
+
+    Bitsets by slot, `~slot` for a negated literal; none of them is empty.
+    """
+    found: dict[int, int] = {}
+    if active:
+        _contribute(junction, bounds, active, found)
+    return found
+
+
+def _contribute(junction: Junction, bounds: Bounds, active: int, found: dict[int, int]) -> None:
+    for slot in junction.present:
+        bits = active & bounds.lower[slot] if junction.is_any else active
+        if bits:
+            found[slot] = found.get(slot, 0) | bits
+    for slot in junction.absent:
+        bits = active & ~bounds.upper[slot] if junction.is_any else active
+        if bits:
+            found[~slot] = found.get(~slot, 0) | bits
+    for part in junction.parts:
+        inside = active
+        if junction.is_any:
+            inside &= part.program(bounds.lower, bounds.upper, bounds.domain)
+        if inside:
+            _contribute(part, bounds, inside, found)
