@@ -1,4 +1,4 @@
-"""The Celery application: filesystem broker by default, Redis when REDIS_URL is set."""
+"""The Celery application: folder broker by default, Redis when REDIS_URL is set."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import os
 
 from celery import Celery
 from kombu import Queue
+from kombu.transport import TRANSPORT_ALIASES
+
+from certifier.schedule import QUEUES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "certifier.settings")
 
+# kombu's own "filesystem" transport lets a reader take a message that is still being written (decision 0003).
+TRANSPORT_ALIASES["folder"] = "certifier.ops.folder_transport:Transport"
+
 app = Celery("certifier")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.task_queues = [Queue(name) for name in ("default", "score", "train")]
+app.conf.task_queues = [Queue(name) for name in QUEUES]
 app.autodiscover_tasks()

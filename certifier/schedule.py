@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery.schedules import crontab
 
-SCHEDULE = {
-    "ops: a worker says that it lives": {"task": "ops.heartbeat", "schedule": 20.0, "options": {"expires": 60}},
-    "ops: find jobs whose worker died": {"task": "ops.sweep_jobs", "schedule": 60.0, "options": {"expires": 60}},
+QUEUES = ("default", "score", "train")
+
+HEARTBEAT_EVERY_S = 20
+# A heartbeat that waited longer says nothing about now; workers throw it away. `ops.jobs` relies on it.
+HEARTBEAT_EXPIRES_S = 60
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    **{
+        f"ops: the workers of {queue} say that they live": {
+            "task": "ops.heartbeat",
+            "schedule": float(HEARTBEAT_EVERY_S),
+            "options": {"queue": queue, "expires": HEARTBEAT_EXPIRES_S},
+        }
+        for queue in QUEUES
+    },
+    "ops: find jobs whose worker died": {
+        "task": "ops.sweep_jobs",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "goodruns: bring run summaries up to date": {
         "task": "goodruns.refresh_summaries",
         "schedule": 30.0,
         "options": {"expires": 30},
     },
-    "api: forget old idempotency keys": {"task": "api.forget_idempotency_keys", "schedule": crontab(hour="3", minute="10")},
+    "api: forget old idempotency keys": {
+        "task": "api.forget_idempotency_keys",
+        "schedule": crontab(hour="3", minute="10"),
+    },
 }

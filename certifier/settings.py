@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
 from environs import FileAwareEnv
 
+from certifier.schedule import QUEUES as QUEUES
 from certifier.schedule import SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -29,13 +32,18 @@ def local_secret_key() -> str:
     """A key of this installation, made once: sessions survive a restart without any configuration."""
     path = CERTIFIER_VAR / "secret_key"
     if not path.exists():
-        path.write_text(secrets.token_urlsafe(50))
-        path.chmod(0o600)
+        # Several processes may start at once: each writes its own file, one of them becomes the key.
+        own = path.with_name(f"secret_key.{os.getpid()}")
+        own.touch(mode=0o600)
+        own.write_text(secrets.token_urlsafe(50))
+        with suppress(FileExistsError):
+            os.link(own, path)
+        own.unlink()
     return path.read_text().strip()
 
 
 SECRET_KEY = env.str("SECRET_KEY", "") or local_secret_key()
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", "testserver"])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["testserver"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
 # Behind a proxy that ends TLS: cookies only over https, and the proxy's word for the scheme is believed.
 HTTPS = env.bool("HTTPS", False)
@@ -74,6 +82,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "certifier.audit.request_id.RequestIdMiddleware",
+    "certifier.ops.metrics.MetricsMiddleware",
     "certifier.api.middleware.ApiMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -113,7 +122,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536;",
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536;"
+        ),
     }
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", 60)
@@ -156,20 +167,26 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MANIFEST_STRICT = False
 MEDIA_ROOT = CERTIFIER_VAR / "files"
+if storage_url := env.str("STORAGE_URL", ""):
+    if not storage_url.startswith("file:///"):
+        raise ImproperlyConfigured(
+            f"STORAGE_URL is {storage_url!r}. This version stores files in a folder only: file:///path/of/it."
+        )
+    MEDIA_ROOT = Path(storage_url.removeprefix("file://"))
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", 20 * 1024 * 1024)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
 # --- background work ----------------------------------------------------------------------------------------
 
 REDIS_URL = env.str("REDIS_URL", "")
-BROKER_FOLDER = CERTIFIER_VAR / "broker"
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True  # the Job row is the result
-CELERY_TASK_TIME_LIMIT = 3600
-CELERY_TASK_SOFT_TIME_LIMIT = 3300
+# The soft limit is an error that the job's row records; the hard one ends a process that ignores it.
+CELERY_TASK_SOFT_TIME_LIMIT = env.int("JOB_TIME_LIMIT_S", 3300)
+CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT + 300
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
@@ -177,18 +194,13 @@ CELERY_BEAT_SCHEDULE = SCHEDULE
 CELERY_BEAT_SCHEDULE_FILENAME = str(CERTIFIER_VAR / "beat")
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 7200}
+    # Redis gives a message that nobody acknowledged to another worker after this long: longer than any job.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT}
 else:
-    CELERY_BROKER_URL = "filesystem://"
-    for folder in ("queue", "control"):
-        (BROKER_FOLDER / folder).mkdir(parents=True, exist_ok=True)
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(BROKER_FOLDER / "queue"),
-        "data_folder_out": str(BROKER_FOLDER / "queue"),
-        "control_folder": str(BROKER_FOLDER / "control"),
-        # The transport polls once a second by default, which a person waiting for a page would feel.
-        "polling_interval": 0.02,
-    }
+    CELERY_BROKER_URL = "folder://"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"folder": str(CERTIFIER_VAR / "broker"), "polling_interval": 0.02}
+    # Its replies would be messages in folders that nobody empties.
+    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 # A worker is called missing when its last heartbeat is older than this (the heartbeat task runs every 20 s).
 WORKER_MISSING_AFTER_S = env.int("WORKER_MISSING_AFTER_S", 90)
 
@@ -252,4 +264,5 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
 }
 
+# With a key /metrics wants it as bearer token; without one it answers to this machine only.
 METRICS_KEY = env.str("METRICS_KEY", "")

@@ -26,7 +26,8 @@ class Conditions:
     luminosity : (n,) integrated luminosity of the lumisection in inverse nanobarn; NaN where unknown.
     pileup : (n,) mean number of collisions per crossing; NaN where unknown.
     events : (n,) number of events that filled the histograms; NaN where unknown.
-    time : (n,) start in seconds since the epoch, UTC; NaN where unknown. Used for drift and age, never as a feature by itself.
+    time : (n,) start in seconds since the epoch, UTC; NaN where unknown. Used for drift and age, never as a feature by
+    itself.
 
     Raises ShapeError when lengths differ and MlcoreError when a (run, lumisection) pair comes twice.
     """
@@ -56,6 +57,10 @@ class Conditions:
         if np.unique(self.key).size != run.size:
             raise MlcoreError("conditions: a lumisection comes twice; every (run, lumisection) pair must be unique.")
 
+    def name(self, row: int) -> str:
+        """`run 350479 lumisection 12`, for messages."""
+        return f"run {self.run[row]} lumisection {self.lumisection[row]}"
+
     @classmethod
     def plain(cls, n: int, *, run: int = 1) -> Conditions:
         """Lumisections 1..n of one run of which nothing else is known."""
@@ -84,5 +89,8 @@ class Conditions:
     @staticmethod
     def concatenate(parts: Sequence[Conditions]) -> Conditions:
         return Conditions(
-            **{column.name: np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Conditions)}
+            **{
+                column.name: np.concatenate([getattr(part, column.name) for part in parts])
+                for column in fields(Conditions)
+            }
         )

@@ -36,9 +36,13 @@ class FeatureTable:
     def __post_init__(self) -> None:
         values = np.asarray(self.values, dtype=np.float64)
         if values.ndim != 2 or values.shape[0] != len(self.conditions):
-            raise ShapeError(f"features: values have shape {values.shape}, expected ({len(self.conditions)}, features).")
+            raise ShapeError(
+                f"features: values have shape {values.shape}, expected ({len(self.conditions)}, features)."
+            )
         if not len(self.names) == len(self.groups) == values.shape[1]:
-            raise ShapeError(f"features: {values.shape[1]} columns, {len(self.names)} names, {len(self.groups)} groups.")
+            raise ShapeError(
+                f"features: {values.shape[1]} columns, {len(self.names)} names, {len(self.groups)} groups."
+            )
         if len(set(self.names)) != len(self.names):
             raise ShapeError("features: two columns have the same name; names must be distinct.")
         object.__setattr__(self, "values", values)
@@ -81,7 +85,9 @@ def shape_features(block: HistogramBlock) -> FeatureTable:
     has seen is not a shape. Seven of the eight are the statistics of arXiv:1709.08607, computed there from objects.
     """
     if len(block.axes) != 1:
-        raise ShapeError(f"{block.element}: shape features are for histograms of one axis; use map features for {len(block.axes)}.")
+        raise ShapeError(
+            f"{block.element}: shape features are for histograms of one axis; use map features for {len(block.axes)}."
+        )
     axis, counts = block.axes[0], np.nan_to_num(block.flat.astype(np.float64), nan=0.0)
     assert block.flow is not None
     flow = block.flow[:, 0, :].sum(axis=1)
@@ -95,7 +101,9 @@ def shape_features(block: HistogramBlock) -> FeatureTable:
     values[(total == 0) | block.missing] = np.nan
     labels = ["mean", "std", *(f"q{round(100 * q):02d}" for q in QUANTILES), "outside"]
     group = block.physics_object or block.element
-    return FeatureTable(values, tuple(f"{block.element}:{label}" for label in labels), (group,) * len(labels), block.conditions)
+    return FeatureTable(
+        values, tuple(f"{block.element}:{label}" for label in labels), (group,) * len(labels), block.conditions
+    )
 
 
 def _quantiles(edges: FloatArray, counts: FloatArray, total: FloatArray) -> FloatArray:

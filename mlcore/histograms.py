@@ -53,7 +53,9 @@ class Axis:
 
     def rebin(self, factor: int) -> Axis:
         if factor < 1 or self.bins % factor:
-            raise IncompatibleBinning(f"axis {self.name}: {self.bins} bins cannot be joined by {factor}; choose a divisor.")
+            raise IncompatibleBinning(
+                f"axis {self.name}: {self.bins} bins cannot be joined by {factor}; choose a divisor."
+            )
         return replace(self, edges=self.edges[::factor])
 
 
@@ -87,15 +89,21 @@ class HistogramBlock:
         expected = (len(self.conditions), *(axis.bins for axis in axes))
         if counts.shape != expected:
             raise ShapeError(f"{self.element}: counts have shape {counts.shape}, conditions and axes say {expected}.")
-        flow = np.zeros((len(self.conditions), len(axes), 2)) if self.flow is None else np.asarray(self.flow, dtype=np.float64)
+        flow = (
+            np.zeros((len(self.conditions), len(axes), 2))
+            if self.flow is None
+            else np.asarray(self.flow, dtype=np.float64)
+        )
         if flow.shape != (len(self.conditions), len(axes), 2):
-            raise ShapeError(f"{self.element}: flow has shape {flow.shape}, expected {(len(self.conditions), len(axes), 2)}.")
+            raise ShapeError(
+                f"{self.element}: flow has shape {flow.shape}, expected {(len(self.conditions), len(axes), 2)}."
+            )
         for what, values in (("counts", counts), ("flow", flow)):
             if values.size and (np.any(values < 0) or np.any(np.isinf(values))):
                 row = int(np.argwhere((values < 0) | np.isinf(values))[0][0])
                 raise BadCounts(
-                    f"{self.element}: {what} of run {self.conditions.run[row]} lumisection {self.conditions.lumisection[row]} "
-                    "are negative or infinite; a count is a number from 0."
+                    f"{self.element}: {what} of {self.conditions.name(row)} are negative or infinite; "
+                    "a count is a number from 0."
                 )
         object.__setattr__(self, "axes", axes)
         object.__setattr__(self, "counts", counts)
@@ -121,7 +129,7 @@ class HistogramBlock:
     @property
     def missing(self) -> npt.NDArray[np.bool_]:
         """Lumisections without this histogram: any bin NaN makes the whole row missing."""
-        return np.isnan(self.flat).any(axis=1)
+        return np.asarray(np.isnan(self.flat).any(axis=1))
 
     def select(self, rows: npt.NDArray[Any] | slice) -> HistogramBlock:
         assert self.flow is not None
@@ -139,7 +147,9 @@ class HistogramBlock:
     def rebin(self, *factors: int) -> HistogramBlock:
         """Join neighbouring bins, one factor per axis. Raises IncompatibleBinning when a factor does not divide."""
         if len(factors) != len(self.axes):
-            raise ShapeError(f"{self.element}: {len(self.axes)} axes need {len(self.axes)} factors, not {len(factors)}.")
+            raise ShapeError(
+                f"{self.element}: {len(self.axes)} axes need {len(self.axes)} factors, not {len(factors)}."
+            )
         axes = tuple(axis.rebin(factor) for axis, factor in zip(self.axes, factors, strict=True))
         shape: list[int] = [len(self)]
         for axis, factor in zip(axes, factors, strict=True):
@@ -170,8 +180,8 @@ class HistogramBlock:
         for part in parts[1:]:
             if part.element != head.element or part.axes != head.axes:
                 raise IncompatibleBinning(
-                    f"{head.element}: {part.element} of run {part.conditions.run[0] if len(part) else '?'} has other axes; "
-                    "rebin it first, or keep it as another element."
+                    f"{head.element}: {part.element} of {part.conditions.name(0) if len(part) else 'no lumisection'} "
+                    "has other axes; rebin it first, or keep it as another element."
                 )
         return replace(
             head,

@@ -28,7 +28,8 @@ class UserAdmin(DjangoUserAdmin):
 
 @admin.register(RoleGrant)
 class RoleGrantAdmin(admin.ModelAdmin):
-    """Grants go through the service, so that each leaves its audit event; a grant is given or taken, never edited."""
+    """Grants go through the service, so that each leaves its audit event; a grant is given or taken, never
+    edited."""
 
     list_display = ["user", "role", "system", "granted_by", "granted_at"]
     list_filter = ["role", "system"]
@@ -58,7 +59,11 @@ class SystemAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: System, form: Any, change: bool) -> None:
         with unit_of_work(request.user) as unit:  # type: ignore[arg-type]
             super().save_model(request, obj, form, change)
-            unit.audit(f"accounts.{'change' if change else 'create'}_system", f"system {obj.code}", {"fields": form.changed_data})
+            unit.audit(
+                f"accounts.{'change' if change else 'create'}_system",
+                f"system {obj.code}",
+                {"fields": form.changed_data},
+            )
 
 
 @admin.register(ApiToken)

@@ -1,4 +1,5 @@
-"""Who works here: people, the systems they answer for, the roles that join them, and the tokens of their scripts."""
+"""Who works here: people, the systems they answer for, the roles that join them, and the tokens of their
+scripts."""
 
 from __future__ import annotations
 
@@ -13,8 +14,12 @@ class System(models.Model):
 
     code = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=120)
-    family = models.CharField(max_length=40, blank=True, help_text="Tracking, Calorimeter, Muon, Trigger: the column it stands in")
-    position = models.PositiveSmallIntegerField(default=100, help_text="order on pages; also the order in which losses are charged")
+    family = models.CharField(
+        max_length=40, blank=True, help_text="Tracking, Calorimeter, Muon, Trigger: the column it stands in"
+    )
+    position = models.PositiveSmallIntegerField(
+        default=100, help_text="order on pages; also the order in which losses are charged"
+    )
 
     class Meta:
         ordering = ["position", "code"]
@@ -25,7 +30,9 @@ class System(models.Model):
 
 
 class User(AbstractUser):
-    is_robot = models.BooleanField(default=False, help_text="an account of a script; it has tokens and no password")
+    is_robot = models.BooleanField(
+        default=False, help_text="an account of a script; it has tokens and no password"
+    )
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
@@ -51,20 +58,27 @@ class RoleGrant(models.Model):
     class Meta:
         ordering = ["user__username", "role"]
         constraints = [
-            models.UniqueConstraint(fields=["user", "role", "system"], name="role_once", nulls_distinct=False),
+            models.UniqueConstraint(
+                fields=["user", "role", "system"], name="role_once", nulls_distinct=False
+            ),
             models.CheckConstraint(
-                condition=models.Q(role="expert", system__isnull=False) | (~models.Q(role="expert") & models.Q(system__isnull=True)),
+                condition=models.Q(role="expert", system__isnull=False)
+                | (~models.Q(role="expert") & models.Q(system__isnull=True)),
                 name="expert_of_a_system_others_of_none",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.user.username}: {self.get_role_display()}" + (f" of {self.system}" if self.system else "")
+        return f"{self.user.username}: {self.get_role_display()}" + (
+            f" of {self.system}" if self.system else ""
+        )
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def live(self) -> ApiTokenQuerySet:
-        return self.filter(revoked_at=None).filter(models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now()))
+        return self.filter(revoked_at=None).filter(
+            models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
+        )
 
 
 class ApiToken(models.Model):

@@ -1,8 +1,9 @@
-"""Every permission of the program, as predicates over a person's roles. Nothing else decides what someone may do.
+"""Every permission of the program, as predicates over a person's roles. Nothing else decides what one may do.
 
-A predicate answers a `Verdict`: truthy or not, and when not, whom to ask. Services call `require`, pages and REST may ask the
-same predicate to hide a button. The actor None is the installation itself (a periodic task, a command on the server): it may do
-everything. A request never has it: nobody logged in is Django's AnonymousUser, who has no role.
+A predicate answers a `Verdict`: truthy or not, and when not, whom to ask. Services call `require`, pages and
+REST may ask the same predicate to hide a button. The actor None is the installation itself (a periodic task,
+a command on the server): it may do everything. A request never has it: nobody logged in is Django's
+AnonymousUser, who has no role.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def roles_of(user: Any) -> frozenset[tuple[str, int | None]]:
 
 
 def remember_roles(user: User, pairs: Iterable[tuple[str, int | None]]) -> frozenset[tuple[str, int | None]]:
-    """Keep the (role, system id) pairs that were read of this person, so that no predicate reads them again."""
+    """Keep the (role, system id) pairs that were read of this person, so that no predicate reads them
+    again."""
     roles = frozenset(pairs)
     if user.is_superuser:
         roles |= {(Role.ADMIN, None)}

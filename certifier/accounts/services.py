@@ -94,14 +94,17 @@ def create_user(
 
 
 def grant_role(*, actor: User | None, user: User, role: str, system: System | None = None) -> RoleGrant:
-    """Give a role; giving it twice changes nothing. Administrators only (actor None: the installation itself)."""
+    """Give a role; giving it twice changes nothing. Administrators only (actor None: the installation
+    itself)."""
     with unit_of_work(actor) as unit:
         permissions.require(permissions.can_manage_people(actor))
         if role not in Role.values:
             raise RoleRefused(f"There is no role “{role}”. Choose one of {', '.join(Role.values)}.")
         if (role == Role.EXPERT) != (system is not None):
             raise RoleRefused("An expert is expert of a system; every other role holds for all systems.")
-        grant, created = RoleGrant.objects.get_or_create(user=user, role=role, system=system, defaults={"granted_by": actor})
+        grant, created = RoleGrant.objects.get_or_create(
+            user=user, role=role, system=system, defaults={"granted_by": actor}
+        )
         if created:
             unit.audit("accounts.grant_role", f"user {user.username}", {"role": role, "system": system and system.code})
     permissions.forget_roles(user)
@@ -114,7 +117,9 @@ def revoke_role(*, actor: User | None, user: User, role: str, system: System | N
         permissions.require(permissions.can_manage_people(actor))
         deleted, _ = RoleGrant.objects.filter(user=user, role=role, system=system).delete()
         if deleted:
-            unit.audit("accounts.revoke_role", f"user {user.username}", {"role": role, "system": system and system.code})
+            unit.audit(
+                "accounts.revoke_role", f"user {user.username}", {"role": role, "system": system and system.code}
+            )
     permissions.forget_roles(user)
     return bool(deleted)
 

@@ -1,4 +1,5 @@
-"""Rows that are never changed: refused in the model here, and by a trigger on PostgreSQL (`protect` in migrations)."""
+"""Rows that are never changed: refused in the model here, and by a trigger on PostgreSQL (`protect` in
+migrations)."""
 
 from __future__ import annotations
 

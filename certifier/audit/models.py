@@ -14,7 +14,9 @@ class AuditEvent(AppendOnlyModel):
     # Kept beside the key: it is what people read, and what stays readable in an export.
     actor_name = models.CharField(max_length=150)
     code = models.CharField(max_length=60, help_text="room.verb, for example defects.record_entries")
-    subject = models.CharField(max_length=200, help_text="what was changed, in words people use: run 350479, tag pro22-04")
+    subject = models.CharField(
+        max_length=200, help_text="what was changed, in words people use: run 350479, tag pro22-04"
+    )
     data = models.JSONField(default=dict)
     # Events of one click or one task share it.
     request_id = models.CharField(max_length=64, db_index=True)

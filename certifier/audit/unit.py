@@ -8,8 +8,8 @@
         return tag
 
 Units nest: a service that calls another joins the unit that is open, and everything commits or nothing does.
-What must come last in a transaction (the change feed takes a lock that orders commits) is handed to `before_commit`
-and runs when the outermost unit ends.
+What must come last in a transaction (the change feed takes a lock that orders commits) is handed to
+`before_commit` and runs when the outermost unit ends.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Unit:
         )
 
     def before_commit(self, key: str, write: Callable[[list[Any]], None], item: Any) -> None:
-        """Collect `item`; `write` gets all items of `key` at once as the last statements before the commit."""
+        """Collect `item`; `write` gets all items of `key` at once as the last statements before the
+        commit."""
         self._last.setdefault(key, (write, []))[1].append(item)
 
     def _finish(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Lower
 
 from certifier.accounts.models import System
 from certifier.audit.append_only import AppendOnlyModel
@@ -97,7 +98,11 @@ class Entry(AppendOnlyModel):
     class Meta(AppendOnlyModel.Meta):
         ordering = ["id"]
         verbose_name_plural = "entries"
-        indexes = [models.Index(fields=["run", "id"], name="entry_run"), models.Index(fields=["defect", "run"], name="entry_defect")]
+        indexes = [
+            models.Index(fields=["run", "id"], name="entry_run"),
+            # Holds all that counting the uses of a defect needs.
+            models.Index(fields=["defect", "run", "id"], name="entry_defect"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.defect_id} {'present' if self.present else 'absent'} on {self.lumisections} of run {self.run_id}"
@@ -117,6 +122,7 @@ class Tag(AppendOnlyModel):
 
     class Meta(AppendOnlyModel.Meta):
         ordering = ["-id"]
+        constraints = [models.UniqueConstraint(Lower("name"), name="tag_name_ignoring_case")]
 
     def __str__(self) -> str:
         return self.name

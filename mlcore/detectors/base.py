@@ -17,13 +17,13 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ..conditions import FloatArray
-from ..errors import BadLabels, IncompatibleBinning, MlcoreError, ShapeError, TooFewData
-from ..features import FeatureTable
-from ..histograms import HistogramBlock
+from mlcore.conditions import FloatArray
+from mlcore.errors import BadLabels, IncompatibleBinning, MlcoreError, ShapeError, TooFewData
+from mlcore.features import FeatureTable
+from mlcore.histograms import HistogramBlock
 
 
-class Detector(BaseEstimator):  # type: ignore[misc]
+class Detector(BaseEstimator):  # type: ignore[misc,no-any-unimported]  # scikit-learn has no types
     """Base of detectors on one kind of input: a `HistogramBlock` or a `FeatureTable`, both with their conditions."""
 
     consumes: ClassVar[Literal["block", "table"]]
@@ -54,7 +54,11 @@ class Detector(BaseEstimator):  # type: ignore[misc]
                 f"{type(self).__name__}: {int(usable.sum())} usable lumisections, at least {self.fewest} are needed."
             )
         self.layout_ = _layout(data)
-        self._fit(data.select(usable), None if y is None or not self.supervised else y[usable], None if w is None else w[usable])
+        self._fit(
+            data.select(usable),
+            None if y is None or not self.supervised else y[usable],
+            None if w is None else w[usable],
+        )
         return self
 
     def score(self, data: Any) -> FloatArray:
@@ -64,7 +68,8 @@ class Detector(BaseEstimator):  # type: ignore[misc]
         self._check_kind(data)
         if _layout(data) != self.layout_:
             raise IncompatibleBinning(
-                f"{type(self).__name__}: these data have other axes or features than those it was fitted on; train it again."
+                f"{type(self).__name__}: these data have other axes or features than those it was fitted on; "
+                "train it again."
             )
         scores = np.full(len(data), np.nan)
         usable = self._usable(data)

@@ -40,5 +40,5 @@ class Command(BaseCommand):
         self.stderr.write("Keep this key now: it is stored nowhere and cannot be shown again.")
         if not can_view(owner):
             self.stderr.write(
-                f"{owner.username} has no role yet, so its token may do nothing. Grant one: manage.py add_user"
+                f"{owner.username} has no role, so its token may do nothing. Grant one: manage.py add_user"
             )
