@@ -25,9 +25,7 @@ class GoodRunList(AppendOnlyModel):
     sha256 = models.CharField(max_length=64, db_index=True)
     # How a built list was asked for; empty for imported and combined ones.
     tag = models.ForeignKey(Tag, null=True, on_delete=models.PROTECT, related_name="lists")
-    entry_id = models.BigIntegerField(
-        default=0, help_text="the highest entry that was read: what HEAD meant then"
-    )
+    entry_id = models.BigIntegerField(default=0, help_text="the highest entry that was read: what HEAD meant then")
     logic = models.PositiveIntegerField(default=0, help_text="the logic version that was read")
     require = models.JSONField(default=list)
     ignore = models.JSONField(default=list)
@@ -40,18 +38,20 @@ class GoodRunList(AppendOnlyModel):
     metadata = models.JSONField(default=dict)
     run_count = models.PositiveIntegerField()
     lumisection_count = models.PositiveIntegerField()
-    # As it was known when the list was made (`ListLuminosity` has today's). Null where no lumisection of the
-    # list has a luminosity; `luminosity_lumisections` says how many have one.
+    # As it was known when the list was made (`ListLuminosity` has today's): the sum over the lumisections
+    # that have a value, how many these are, and null where none has.
     delivered_inv_nb = models.FloatField(null=True)
     recorded_inv_nb = models.FloatField(null=True)
-    luminosity_lumisections = models.PositiveIntegerField(default=0)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
-    )
+    delivered_lumisections = models.PositiveIntegerField(default=0)
+    recorded_lumisections = models.PositiveIntegerField(default=0)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(AppendOnlyModel.Meta):
         ordering = ["-id"]
+
+    # Set by services on what they return: the list was there with this very content, and nothing was written.
+    already_there = False
 
     def __str__(self) -> str:
         return self.name
@@ -67,6 +67,7 @@ class GoodRunListRun(AppendOnlyModel):
     class Meta(AppendOnlyModel.Meta):
         ordering = ["list", "run_number"]
         constraints = [models.UniqueConstraint(fields=["list", "run_number"], name="run_once_per_list")]
+        indexes = [models.Index(fields=["run_number"], name="lists_of_a_run")]
 
     def __str__(self) -> str:
         return f"{self.run_number}: {self.lumisections}"
@@ -79,14 +80,11 @@ class ListLuminosity(models.Model):
     Derived; `sequence` is the change up to which it holds.
     """
 
-    list = models.OneToOneField(
-        GoodRunList, primary_key=True, on_delete=models.CASCADE, related_name="luminosity"
-    )
+    list = models.OneToOneField(GoodRunList, primary_key=True, on_delete=models.CASCADE, related_name="luminosity")
     delivered_inv_nb = models.FloatField(null=True)
     recorded_inv_nb = models.FloatField(null=True)
-    luminosity_lumisections = models.PositiveIntegerField(
-        default=0, help_text="how many of its lumisections have one"
-    )
+    delivered_lumisections = models.PositiveIntegerField(default=0, help_text="how many have a value")
+    recorded_lumisections = models.PositiveIntegerField(default=0, help_text="how many have a value")
     sequence = models.BigIntegerField(default=0)
     refreshed_at = models.DateTimeField()
 
@@ -122,9 +120,7 @@ class RunSummary(models.Model):
     good = LumiSetField(
         help_text="lumisections where the experiment's main virtual defect is absent and all systems signed"
     )
-    required = models.CharField(
-        max_length=100, blank=True, help_text="the virtual defect it was computed for"
-    )
+    required = models.CharField(max_length=100, blank=True, help_text="the virtual defect it was computed for")
     delivered_inv_nb = models.FloatField(null=True)
     recorded_inv_nb = models.FloatField(null=True)
     good_inv_nb = models.FloatField(null=True)
@@ -147,9 +143,7 @@ class SummaryWatermark(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True)
     sequence = models.BigIntegerField(default=0)
-    rule = models.CharField(
-        max_length=64, blank=True, help_text="digest of the definitions and systems in force"
-    )
+    rule = models.CharField(max_length=64, blank=True, help_text="digest of the definitions and systems in force")
 
     def __str__(self) -> str:
         return f"summaries up to change {self.sequence}"

@@ -72,9 +72,7 @@ def load(text: str) -> Any:
 
 def _parse_int(digits: str) -> int:
     if len(digits) > 20:
-        raise FormatError(
-            f"{digits[:20]}… is a number of {len(digits)} digits; please check for a typing error."
-        )
+        raise FormatError(f"{digits[:20]}… is a number of {len(digits)} digits; please check for a typing error.")
     return int(digits)
 
 
@@ -113,18 +111,9 @@ def _syntax(text: str, error: json.JSONDecodeError) -> str:
 
 
 def _wrong_root(value: Any) -> str:
-    if (
-        isinstance(value, list)
-        and value
-        and isinstance(value[0], dict)
-        and "reference_run_number" in value[0]
-    ):
-        return (
-            "this is a map from runs to reference runs, not a list of lumisections; load it with import_runs."
-        )
-    kind = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}.get(
-        type(value), "a number"
-    )
+    if isinstance(value, list) and value and isinstance(value[0], dict) and "reference_run_number" in value[0]:
+        return "this is a map from runs to reference runs, not a list of lumisections; load it with import_runs."
+    kind = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}.get(type(value), "a number")
     return f"the file holds {kind}; a golden JSON is an object such as {EXAMPLE}."
 
 
@@ -138,9 +127,7 @@ def _plain_keys(text: str, value: dict[str, Any]) -> dict[str, Any]:
         run = match[1] if match else key
         if run in plain:
             place = text.find(json.dumps(key))
-            raise FormatError(
-                f"run {run} stands there twice, here as {json.dumps(key)}.", line=line_of(text, place)
-            )
+            raise FormatError(f"run {run} stands there twice, here as {json.dumps(key)}.", line=line_of(text, place))
         plain[run] = ranges
     return plain
 
@@ -171,8 +158,7 @@ def _remarks(value: dict[str, Any], content: RunLumiMap) -> tuple[str, ...]:
     ]
     if sloppy:
         remarks.append(
-            f"{len(sloppy)} runs have ranges that overlap, touch or are out of order, "
-            f"for example run {sloppy[0]}."
+            f"{len(sloppy)} runs have ranges that overlap, touch or are out of order, for example run {sloppy[0]}."
         )
     empty = [run for run, ranges in zip(runs, value.values(), strict=True) if not ranges]
     if empty:

@@ -116,9 +116,7 @@ def read(data: bytes | str, length_of: LengthOf | None = None) -> GrlFile:
     raw = data.encode() if isinstance(data, str) else data
     root = parse(raw)
     if root.tag != ROOT:
-        raise FormatError(
-            f"the root is <{root.tag[:60]}>; a good-run list begins with <{ROOT}>.", line=root.line
-        )
+        raise FormatError(f"the root is <{root.tag[:60]}>; a good-run list begins with <{ROOT}>.", line=root.line)
     named = root.all("NamedLumiRange")
     reading = _Reading(length_of)
     for part in named:
@@ -167,16 +165,12 @@ class _Reading:
     def ignore(self, node: Node) -> None:
         if node.tag not in self.ignored:
             self.ignored.add(node.tag)
-            self.remarks.append(
-                f"Line {node.line}: <{node.tag[:60]}> is not part of a good-run list and was left out."
-            )
+            self.remarks.append(f"Line {node.line}: <{node.tag[:60]}> is not part of a good-run list and was left out.")
 
     def _take_run(self, collection: Node) -> None:
         runs = collection.all("Run")
         if len(runs) != 1:
-            raise FormatError(
-                f"a LumiBlockCollection needs one <Run>, this one has {len(runs)}.", line=collection.line
-            )
+            raise FormatError(f"a LumiBlockCollection needs one <Run>, this one has {len(runs)}.", line=collection.line)
         run = _number(runs[0].text.strip(), "the run number", runs[0].line)
         self.attributes.setdefault(run, runs[0].attributes)
         bits = self.bits.get(run, 0)
@@ -254,9 +248,7 @@ def write(content: RunLumiMap, description: Description) -> str:
     return layout.prolog + "\n".join(lines) + layout.end
 
 
-def _run_lines(
-    run: int, lumisections: LumiSet, attributes: Mapping[str, str], layout: Layout
-) -> Iterable[str]:
+def _run_lines(run: int, lumisections: LumiSet, attributes: Mapping[str, str], layout: Layout) -> Iterable[str]:
     outer, inner, quote = layout.indent * 2, layout.indent * 3, layout.quote
     yield f"{outer}<LumiBlockCollection>"
     yield f"{inner}<Run{_attributes(attributes, quote)}>{run}</Run>"

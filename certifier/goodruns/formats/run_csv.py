@@ -34,9 +34,7 @@ def read(data: bytes | str) -> RunLumiMap:
 
 def _numbers(row: list[str], line: int) -> list[int]:
     if len(row) != len(COLUMNS):
-        raise FormatError(
-            f"{len(COLUMNS)} values are needed ({','.join(COLUMNS)}), here are {len(row)}.", line=line
-        )
+        raise FormatError(f"{len(COLUMNS)} values are needed ({','.join(COLUMNS)}), here are {len(row)}.", line=line)
     cells = [cell.strip() for cell in row]
     for name, cell in zip(COLUMNS, cells, strict=True):
         if not (cell.isascii() and cell.isdigit() and len(cell) <= 12):
@@ -53,7 +51,5 @@ def _check(run: int, first: int, last: int, line: int) -> None:
 
 def write(content: RunLumiMap) -> str:
     """One row per range, ascending, a header first."""
-    rows = [
-        f"{run},{first},{last}\n" for run, lumisections in content.items() for first, last in lumisections
-    ]
+    rows = [f"{run},{first},{last}\n" for run, lumisections in content.items() for first, last in lumisections]
     return ",".join(COLUMNS) + "\n" + "".join(rows)

@@ -14,9 +14,7 @@ from .errors import FormatError
 from .text import decode
 
 
-def read(
-    data: bytes | str, length_of: Callable[[int], int | None] | None = None
-) -> tuple[RunLumiMap, tuple[str, ...]]:
+def read(data: bytes | str, length_of: Callable[[int], int | None] | None = None) -> tuple[RunLumiMap, tuple[str, ...]]:
     """The runs of the file and remarks. Blank lines and `#` comments are skipped. Raises FormatError naming
     the line.
     """

@@ -20,13 +20,9 @@ def decode(data: bytes | str) -> tuple[str, tuple[str, ...]]:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
-            raise FormatError(
-                f"byte {error.start} is not UTF-8; save the file as UTF-8 text.", line=line
-            ) from None
+            raise FormatError(f"byte {error.start} is not UTF-8; save the file as UTF-8 text.", line=line) from None
     if "\0" in text:
-        raise FormatError(
-            "the file holds zero bytes; it is not text.", line=text.count("\n", 0, text.index("\0")) + 1
-        )
+        raise FormatError("the file holds zero bytes; it is not text.", line=text.count("\n", 0, text.index("\0")) + 1)
     if text.startswith(UTF8_BOM):
         return text[1:], ("The byte order mark at the start was dropped.",)
     return text, ()

@@ -79,9 +79,7 @@ def parse(data: bytes) -> Node:
     except ParseError as error:
         raise FormatError(_syntax(error), line=error.position[0]) from None
     except (LookupError, ValueError) as error:
-        raise FormatError(
-            f"this is no XML that can be read ({error}).", line=reader.parser.CurrentLineNumber
-        ) from None
+        raise FormatError(f"this is no XML that can be read ({error}).", line=reader.parser.CurrentLineNumber) from None
     if root is None:
         raise FormatError("the file is empty.")
     return root
