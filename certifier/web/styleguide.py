@@ -121,9 +121,7 @@ def sample_rows() -> list[dict[str, Any]]:
     ]
 
 
-def node(
-    name: str, reading: str = "", *children: dict[str, Any], intolerable: bool = False
-) -> dict[str, Any]:
+def node(name: str, reading: str = "", *children: dict[str, Any], intolerable: bool = False) -> dict[str, Any]:
     return {
         "name": name,
         "reading": reading,

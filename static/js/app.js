@@ -59,10 +59,12 @@
     }
   });
 
-  /* A refusal that the server sends to a place of its own (#messages) is shown there, whatever its status. */
+  /* A refusal that the server sends to a place of its own (#messages) is shown there, whatever its status. With DEBUG, django-htmx
+     replaces the page by the answer to any 4xx; a refusal with its own place is not for it, so it does not get to see it. */
+  const placed = (event) => event.detail.xhr.status >= 400 && event.detail.xhr.getResponseHeader("HX-Retarget");
+  window.addEventListener("htmx:beforeOnLoad", (event) => { if (placed(event)) event.stopPropagation(); }, true);
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const { xhr } = event.detail;
-    if (xhr.status < 400 || !xhr.getResponseHeader("HX-Retarget")) return;
+    if (!placed(event)) return;
     event.detail.shouldSwap = true;
     event.detail.isError = false;
   });

@@ -26,9 +26,7 @@ SLACK = 0.11  # positions are printed with one decimal
 
 
 def rects(svg: str) -> list[dict[str, str]]:
-    return [
-        {**rect.attrib, "title": rect.findtext("title") or ""} for rect in ET.fromstring(svg).iter("rect")
-    ]
+    return [{**rect.attrib, "title": rect.findtext("title") or ""} for rect in ET.fromstring(svg).iter("rect")]
 
 
 def test_it_draws_the_range_of_the_drawing() -> None:
@@ -48,9 +46,7 @@ numbers = st.sets(st.integers(1, 3000), max_size=40)
 
 @given(numbers, st.integers(1, 3000))
 def test_it_gives_every_range_of_the_run_one_rectangle_in_its_place(chosen: set[int], last: int) -> None:
-    ranges = [
-        (first, min(end, last)) for first, end in LumiSet.from_numbers(chosen).ranges() if first <= last
-    ]
+    ranges = [(first, min(end, last)) for first, end in LumiSet.from_numbers(chosen).ranges() if first <= last]
     drawn = rects(lane(LumiSet.from_numbers(chosen), last))
     assert len(drawn) == len(ranges)
     for rect, (first, end) in zip(drawn, ranges, strict=True):
@@ -82,9 +78,7 @@ def test_it_shades_the_selection_behind_the_ranges() -> None:
 
 
 def test_it_draws_several_sets_in_order_on_one_lane() -> None:
-    svg = lane_parts(
-        [("1-4", "good", "good"), ("5", "bad", "bad"), (None, "unsure", "unsure")], 10, label="machine"
-    )
+    svg = lane_parts([("1-4", "good", "good"), ("5", "bad", "bad"), (None, "unsure", "unsure")], 10, label="machine")
     assert [(rect["class"], rect["title"]) for rect in rects(svg)] == [("good", "good 1-4"), ("bad", "bad 5")]
     assert ET.fromstring(svg).attrib["aria-label"] == "machine: good 1-4; bad 5; unsure nowhere"
 
@@ -127,9 +121,7 @@ def test_it_bins_a_long_run_and_keeps_its_peaks() -> None:
     assert "V4.0H" in svg
 
 
-@pytest.mark.parametrize(
-    ("last", "step"), [(1, 1), (8, 1), (9, 2), (40, 5), (719, 100), (1500, 200), (5000, 1000)]
-)
+@pytest.mark.parametrize(("last", "step"), [(1, 1), (8, 1), (9, 2), (40, 5), (719, 100), (1500, 200), (5000, 1000)])
 def test_it_numbers_the_axis_in_round_steps(last: int, step: int) -> None:
     assert axis_step(last) == step
     ticks = [int(text.text or 0) for text in ET.fromstring(ls_axis(last)).iter("text")]

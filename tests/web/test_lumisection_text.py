@@ -13,7 +13,8 @@ sets = st.sets(st.integers(1, 2000), max_size=60).map(LumiSet.from_numbers)
 
 
 def test_it_shows_short_text_as_it_is() -> None:
-    assert rendered("{% ls value %}", value=LumiSet.parse("1-4 9")) == '<span class="ls num">1-4 9</span>'
+    html = rendered("{% ls value %}", value=LumiSet.parse("1-4 9"))
+    assert html == '<span class="ls num"><span class="nowrap">1-4</span> 9</span>'
 
 
 def test_it_shows_a_dash_for_nothing() -> None:

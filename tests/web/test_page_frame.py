@@ -57,13 +57,8 @@ def test_it_leaves_out_pages_that_do_not_exist() -> None:
 
 
 def test_it_keeps_the_other_parameters_when_a_form_changes_one() -> None:
-    html = rendered(
-        '{% kept_parameters "tag" "page" %}', request_of("/?tag=A&page=3&system=LAR&system=PIXEL")
-    )
-    assert (
-        html
-        == '<input type="hidden" name="system" value="LAR"><input type="hidden" name="system" value="PIXEL">'
-    )
+    html = rendered('{% kept_parameters "tag" "page" %}', request_of("/?tag=A&page=3&system=LAR&system=PIXEL"))
+    assert html == '<input type="hidden" name="system" value="LAR"><input type="hidden" name="system" value="PIXEL">'
     assert "<script>" not in rendered("{% kept_parameters %}", request_of("/?x=%22%3E%3Cscript%3E"))
 
 
@@ -80,9 +75,7 @@ def test_it_joins_label_control_help_and_errors() -> None:
 
 def test_it_escapes_what_was_typed() -> None:
     form = SampleForm({"comment": EVIL, "stage": EVIL})
-    html = rendered(
-        '{% include "_form.html" %}{% include "_segmented.html" with field=form.stage %}', form=form
-    )
+    html = rendered('{% include "_form.html" %}{% include "_segmented.html" with field=form.stage %}', form=form)
     assert "<script>" not in html
 
 
@@ -124,10 +117,7 @@ def test_it_keeps_filters_while_paging() -> None:
         page=page,
     )
     assert "601–700 of 1448 runs" in html
-    assert (
-        'href="?period=K&amp;page=8" hx-get="?period=K&amp;page=8" hx-target="#runs" hx-push-url="true"'
-        in html
-    )
+    assert 'href="?period=K&amp;page=8" hx-get="?period=K&amp;page=8" hx-target="#runs" hx-push-url="true"' in html
     assert '<span class="here" aria-current="page">7</span>' in html
 
 

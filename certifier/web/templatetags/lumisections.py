@@ -7,6 +7,7 @@ of it, so the lanes of one run stand exactly below each other.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from django import template
@@ -31,6 +32,7 @@ THICKNESS = {
     "none": 6,
 }
 LABEL_LIMIT = 160
+RANGE = re.compile(r"\d+-\d+")
 
 Lumisections = LumiSet | str | Iterable[tuple[int, int]] | None
 
@@ -56,6 +58,11 @@ def shortened(text: str, limit: int) -> str:
     return text[:cut] if cut > 0 else text.split(" ", 1)[0]
 
 
+def unbroken(text: str) -> SafeString:
+    """Browsers break lines after the hyphen of a range; a range is read as one."""
+    return mark_safe(RANGE.sub(r'<span class="nowrap">\g<0></span>', escape(text)))  # noqa: S308  escaped
+
+
 # --- text ---------------------------------------------------------------------------------------------------
 
 
@@ -68,12 +75,12 @@ def ls(value: Lumisections, limit: int = 64) -> SafeString:
         return mark_safe('<span class="ls">–</span>')
     start = shortened(text, limit)
     if start == text:
-        return format_html('<span class="ls num">{}</span>', text)
+        return format_html('<span class="ls num">{}</span>', unbroken(text))
     return format_html(
         '<details class="ls-more num"><summary><span class="ls-start">{} …</span> '
         '<span class="ls-rest"><span>all {} ranges</span><span>{} ranges, show fewer</span></span></summary>'
         '<div class="ls ls-full">{}</div></details>',
-        start,
+        unbroken(start),
         text.count(" ") + 1,
         text.count(" ") + 1,
         text,
@@ -97,9 +104,7 @@ def ls_count(value: Lumisections | int) -> str:
 # --- lanes --------------------------------------------------------------------------------------------------
 
 
-def rectangles(
-    lumisections: LumiSet, last: int, kind: str, *, height: int, thick: int, note: str = ""
-) -> str:
+def rectangles(lumisections: LumiSet, last: int, kind: str, *, height: int, thick: int, note: str = "") -> str:
     """One <rect> per range, clipped to the run; `note`, already escaped, begins its tooltip."""
     if last < 1:
         return ""
@@ -210,9 +215,7 @@ def profile(
         )
     path, steps = [f"M0 {height}"], len(bins)
     for number, value in enumerate(bins):
-        path.append(
-            f"V{height * (1 - 0.96 * value / top):.1f}H{min((number + 1) * size, last) * WIDTH / last:.1f}"
-        )
+        path.append(f"V{height * (1 - 0.96 * value / top):.1f}H{min((number + 1) * size, last) * WIDTH / last:.1f}")
     body = selection(selected, last, height) + f'<path class="lum" d="{"".join(path)}V{height}Z"/>'
     return drawing(body, height=height, label=label or f"{steps} steps", bare=True)
 
@@ -260,11 +263,7 @@ def share(parts: Iterable[tuple[float, str, str]], *, label: str = "") -> SafeSt
                 f"<title>{escape(word)} {percent}</title></rect>"
             )
         x += width
-    words = (
-        ", ".join(f"{100 * amount / total:.1f}% {word}" for amount, _, word in known)
-        if total
-        else "nothing yet"
-    )
+    words = ", ".join(f"{100 * amount / total:.1f}% {word}" for amount, _, word in known) if total else "nothing yet"
     return mark_safe(  # noqa: S308  the body is numbers and escaped text
         f'<svg class="share" viewBox="0 0 {WIDTH} 8" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(spoken(label, words))}">{body}</svg>'

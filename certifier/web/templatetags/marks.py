@@ -46,8 +46,7 @@ def mark(state: str, word: str = "", *, hide_word: bool = False, title: str = ""
     word = str(word) or shape.word
     title = title or (word if hide_word else "")
     return format_html(
-        '<span class="mark mark-{}"{}><i class="mark-glyph" aria-hidden="true">{}</i>'
-        "<span{}>{}</span></span>",
+        '<span class="mark mark-{}"{}><i class="mark-glyph" aria-hidden="true">{}</i><span{}>{}</span></span>',
         shape.kind,
         format_html(' title="{}"', title) if title else "",
         shape.glyph,

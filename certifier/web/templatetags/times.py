@@ -31,7 +31,7 @@ def time_element(moment: datetime, text: str) -> SafeString:
 
 @register.filter
 def utc(moment: datetime | None, form: str = "short") -> SafeString:
-    """`{{ entered_at|utc }}`: "05-15 09:41", the ISO time in its tooltip. Forms: short minute full date clock.
+    """`{{ entered_at|utc }}`: "05-15 09:41", ISO time in its tooltip. Forms: short minute full date clock.
 
     A time without zone is taken as UTC. None is "–". Raises ValueError on another form.
     """
