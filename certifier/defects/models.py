@@ -1,4 +1,4 @@
-"""Definitions, entries and tags. Nothing here is ever overwritten: HEAD is a function of the rows, a tag is an "as of"."""
+"""Definitions, entries and tags. Nothing here is ever overwritten: HEAD is a function of the rows, a tag an "as of"."""
 
 from __future__ import annotations
 
@@ -32,11 +32,13 @@ class Defect(models.Model):
     rows can be joined and names be unique; what it meant at a tag is the newest definition up to that tag's version."""
 
     name = models.CharField(max_length=100)
-    name_key = models.CharField(max_length=100, unique=True, help_text="lower case: names are unique ignoring case, over both kinds")
+    name_key = models.CharField(
+        max_length=100, unique=True, help_text="lower case: names are unique ignoring case, over both kinds"
+    )
     system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="defects")
     description = models.TextField(blank=True)
     # Null for a primary defect, the canonical expression for a virtual one. The kind never changes.
-    expression = models.TextField(null=True, blank=True)
+    expression = models.TextField(null=True, blank=True)  # noqa: DJ001 - null is another kind, not an empty text
     intolerable = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -59,7 +61,7 @@ class Definition(AppendOnlyModel):
     name = models.CharField(max_length=100)
     system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="+")
     description = models.TextField(blank=True)
-    expression = models.TextField(null=True)
+    expression = models.TextField(null=True)  # noqa: DJ001 - as in Defect
     intolerable = models.BooleanField()
 
     class Meta(AppendOnlyModel.Meta):

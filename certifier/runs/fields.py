@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 
 from certifier.lumi import LumiError, LumiSet
 
+if TYPE_CHECKING:
+    LumiSetText = models.TextField[LumiSet | str, LumiSet]
+else:
+    LumiSetText = models.TextField
 
-class LumiSetField(models.TextField):
+
+class LumiSetField(LumiSetText):
     description = "a set of lumisections of one run, as canonical text (1-4 9 20-728)"
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> LumiSet | None:

@@ -2,6 +2,7 @@
 
 import certifier.runs.fields
 import django.db.models.deletion
+import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
@@ -64,6 +65,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('name'), name='tag_name_ignoring_case')],
             },
         ),
         migrations.CreateModel(
@@ -86,7 +88,7 @@ class Migration(migrations.Migration):
                 'ordering': ['id'],
                 'abstract': False,
                 'base_manager_name': 'objects',
-                'indexes': [models.Index(fields=['run', 'id'], name='entry_run'), models.Index(fields=['defect', 'run'], name='entry_defect')],
+                'indexes': [models.Index(fields=['run', 'id'], name='entry_run'), models.Index(fields=['defect', 'run', 'id'], name='entry_defect')],
             },
         ),
         migrations.CreateModel(

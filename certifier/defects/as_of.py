@@ -1,0 +1,68 @@
+"""From when an answer is: HEAD, or a tag, which is a frozen pair of entries and definitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from certifier.lumi import RunSelection
+
+from .errors import NotPartOfTag, UnknownTag
+from .logic_at import LogicAt, logic_at
+from .models import Tag
+from .naming import HEAD, did_you_mean, key_of, quoted
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """`up_to` and `version` of None mean HEAD; version 0 is before the first definition."""
+
+    name: str
+    up_to: int | None
+    version: int | None
+    runs: RunSelection
+    at: datetime | None = None
+    description: str = ""
+
+    @property
+    def is_head(self) -> bool:
+        return self.up_to is None
+
+    def logic(self) -> LogicAt:
+        return logic_at(self.version)
+
+    def check(self, run: int) -> None:
+        """Raises NotPartOfTag when the run (its number) lies outside a restricted tag: that is not the same as good."""
+        if run not in self.runs:
+            raise NotPartOfTag(f"Run {run} is not part of tag {self.name}, which covers runs {_short(str(self.runs))}.")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+NOW = AsOf(HEAD, None, None, RunSelection())
+
+
+def as_of(tag: Tag | str | None) -> AsOf:
+    """The moment that a tag, its name (ignoring case), "HEAD" or nothing stands for. Raises UnknownTag."""
+    if not tag or (isinstance(tag, str) and key_of(tag) == key_of(HEAD)):
+        return NOW
+    found = tag_named(tag) if isinstance(tag, str) else tag
+    return AsOf(
+        name=found.name,
+        up_to=found.entry_id,
+        version=found.logic_id or 0,
+        runs=RunSelection.parse(found.runs),
+        at=found.created_at,
+        description=found.description,
+    )
+
+
+def tag_named(name: str) -> Tag:
+    """The tag of that name, ignoring case. Raises UnknownTag."""
+    tag = Tag.objects.filter(name__iexact=name).first() if name.isascii() and "\x00" not in name else None
+    if tag is None:
+        known = list(Tag.objects.values_list("name", flat=True))
+        raise UnknownTag(f"There is no tag {quoted(name)}.{did_you_mean(name, known)}")
+    return tag
