@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from kombu import Queue
+from kombu.entity import Queue
 from kombu.transport import TRANSPORT_ALIASES
 
 from certifier.schedule import QUEUES

@@ -14,8 +14,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from environs import FileAwareEnv
 
-from certifier.schedule import QUEUES as QUEUES
-from certifier.schedule import SCHEDULE
+from certifier import schedule
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -43,8 +42,9 @@ def local_secret_key() -> str:
 
 
 SECRET_KEY = env.str("SECRET_KEY", "") or local_secret_key()
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["testserver"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+# This machine itself may always ask: its health checks do.
+ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", []), "localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 # Behind a proxy that ends TLS: cookies only over https, and the proxy's word for the scheme is believed.
 HTTPS = env.bool("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -179,7 +179,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 # --- background work ----------------------------------------------------------------------------------------
 
 REDIS_URL = env.str("REDIS_URL", "")
-CELERY_TASK_DEFAULT_QUEUE = "default"
+QUEUES = schedule.QUEUES
+CELERY_TASK_DEFAULT_QUEUE = QUEUES[0]
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -190,12 +191,12 @@ CELERY_TASK_TIME_LIMIT = CELERY_TASK_SOFT_TIME_LIMIT + 300
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = SCHEDULE
+CELERY_BEAT_SCHEDULE = schedule.SCHEDULE
 CELERY_BEAT_SCHEDULE_FILENAME = str(CERTIFIER_VAR / "beat")
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
     # Redis gives a message that nobody acknowledged to another worker after this long: longer than any job.
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT}
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {"visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT}
 else:
     CELERY_BROKER_URL = "folder://"
     CELERY_BROKER_TRANSPORT_OPTIONS = {"folder": str(CERTIFIER_VAR / "broker"), "polling_interval": 0.02}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class OpsConfig(AppConfig):
@@ -10,3 +11,5 @@ class OpsConfig(AppConfig):
     def ready(self) -> None:
         # Whoever sends a task must know the broker: loading the application here makes it Celery's current one.
         import certifier.celery  # noqa: F401
+
+        autodiscover_modules("metrics")

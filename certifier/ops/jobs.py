@@ -1,6 +1,6 @@
 """Jobs: how background work is asked for, done, watched and found again after a crash.
 
-A room writes a task as a plain function of a `Job` handle and registers it:
+A room writes a task as a plain function of a `JobHandle` and registers it:
 
     @background("goodruns.build", queue="default")
     def build(job: JobHandle, *, selection: str) -> dict[str, Any]:
@@ -11,38 +11,52 @@ A room writes a task as a plain function of a `Job` handle and registers it:
 
     start("goodruns.build", key=f"goodruns.build:{selection}", arguments={"selection": selection}, actor=chi)
 
-1. `start` writes the row, then sends the row's id when the transaction commits. A live job of the same key is returned
-   instead of a second one.
-2. The worker takes the row by compare-and-swap (queued -> running); a message delivered twice finds it taken.
-3. Progress and the end are written to the row; a job is idempotent, so doing it again is harmless.
-4. `sweep` finds running rows without a sign of life and queued rows whose message is lost, and sends them again, three
-   times at most. The queue may forget; the row does not.
+1. `start` writes the row, then sends the row's id when the transaction commits. A live job of the same key is
+   returned instead of a second one.
+2. The worker takes the row by compare-and-swap (queued -> running, attempt + 1); a message delivered twice finds it
+   taken.
+3. While the work runs, a thread beside it writes a sign of life every few seconds, so a long silent step is not taken
+   for a death. Progress and the end are written only while the row still carries this worker's attempt: a worker that
+   was given up on and comes back can overwrite nothing.
+4. `sweep` sends running rows without a sign of life again, three times at most, and queued rows whose message is lost.
+   A job may therefore run again after half of it was done: the work must be harmless to repeat.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from celery import shared_task
-from django.db import IntegrityError, transaction
+from celery import current_app, shared_task
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from certifier.accounts.models import User
 from certifier.audit.request_id import request_id_scope
 from certifier.audit.unit import unit_of_work
+from certifier.schedule import HEARTBEAT_EXPIRES_S
 
+from .heartbeats import beat, newest_heartbeats
 from .models import LIVE, Job, JobState, Trigger
 
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
-SILENT_AFTER = timedelta(minutes=5)
+SIGN_OF_LIFE_EVERY_S = 10.0
+SILENT_AFTER = timedelta(minutes=2)
 UNDELIVERED_AFTER = timedelta(minutes=2)
 
 Work = Callable[..., Any]
@@ -67,26 +81,37 @@ class JobHandle:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self._written = 0.0
+        self._written = float("-inf")
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """Write how far the work is (0 to 1), at most twice a second; also the sign of life that `sweep` looks for."""
+        """Write how far the work is (0 to 1) and what it is doing, at most twice a second."""
         if time.monotonic() - self._written < 0.5 and fraction < 1.0:
             return
         self._written = time.monotonic()
-        Job.objects.filter(pk=self.job.pk).update(
+        own_row(self.job).update(
             progress=min(max(fraction, 0.0), 1.0), message=message[:200], beat_at=timezone.now()
         )
 
 
 def background(name: str, *, queue: str = "default") -> Callable[[Work], Work]:
     """Register a function as the work of jobs of kind `name`."""
+    if queue not in settings.QUEUES:
+        raise ValueError(f"There is no queue {queue!r}; use one of {', '.join(settings.QUEUES)}.")
 
     def register(work: Work) -> Work:
         KINDS[name] = Kind(name, queue, work)
         return work
 
     return register
+
+
+def kind_named(name: str) -> Kind:
+    """The registered kind; a web process may not have met the room's tasks yet and imports them first."""
+    if name not in KINDS:
+        current_app.loader.import_default_modules()
+    if name not in KINDS:
+        raise UnknownJobKind(f"There is no background task “{name}”.")
+    return KINDS[name]
 
 
 def start(
@@ -98,19 +123,25 @@ def start(
     trigger: Trigger = Trigger.PERSON,
 ) -> Job:
     """Ask for work. Returns the new job, or the live one of the same key. The caller has checked the permission."""
-    if kind not in KINDS:
-        raise UnknownJobKind(f"There is no background task “{kind}”.")
+    queue = kind_named(kind).queue
     with unit_of_work(actor) as unit:
-        live = Job.objects.filter(key=key, state__in=LIVE).first()
-        if live:
-            return live
-        try:
-            with transaction.atomic():
-                job = Job.objects.create(
-                    kind=kind, key=key, queue=KINDS[kind].queue, arguments=arguments or {}, requested_by=actor, trigger=trigger
-                )
-        except IntegrityError:  # somebody asked in the same moment
-            return Job.objects.get(key=key, state__in=LIVE)
+        while True:
+            live = Job.objects.filter(key=key, state__in=LIVE).first()
+            if live:
+                return live
+            try:
+                with transaction.atomic():
+                    job = Job.objects.create(
+                        kind=kind,
+                        key=key,
+                        queue=queue,
+                        arguments=arguments or {},
+                        requested_by=actor,
+                        trigger=trigger,
+                    )
+                break
+            except IntegrityError:  # somebody asked in the same moment: theirs is the live one, or it has just ended
+                continue
         unit.audit("ops.start_job", f"job {job.pk}", {"kind": kind, "key": key})
         _send_on_commit(job)
     return job
@@ -125,39 +156,117 @@ def perform(job_id: int) -> None:
     """Do one job. Safe to deliver twice: only one delivery finds the row queued."""
     now = timezone.now()
     taken = Job.objects.filter(pk=job_id, state=JobState.QUEUED).update(
-        state=JobState.RUNNING, started_at=now, beat_at=now, progress=0.0, message=""
+        state=JobState.RUNNING,
+        attempt=F("attempt") + 1,
+        started_at=now,
+        beat_at=now,
+        progress=0.0,
+        message="",
     )
     if not taken:
         logger.info("job %s is not queued any more, nothing to do", job_id)
         return
     job = Job.objects.get(pk=job_id)
-    Job.objects.filter(pk=job_id).update(attempt=job.attempt + 1)
-    with request_id_scope(f"job-{job_id}"):
+    with request_id_scope(f"job-{job_id}"), signs_of_life(job):
         try:
-            result = KINDS[job.kind].work(JobHandle(job), **job.arguments)
+            result = kind_named(job.kind).work(JobHandle(job), **job.arguments)
+            _end(job, JobState.DONE, result=plain(result), progress=1.0)
+        except SoftTimeLimitExceeded:
+            minutes = settings.CELERY_TASK_SOFT_TIME_LIMIT / 60
+            text = (
+                f"It was stopped after {minutes:.0f} minutes, the most a job may take. Ask for less at once, "
+                "or raise JOB_TIME_LIMIT_S."
+            )
+            logger.error("job %s (%s): %s", job_id, job.key, text)
+            _end(job, JobState.FAILED, error=text, message=text)
         except Exception as error:  # any failure of the work belongs to the row, whatever it is
             logger.exception("job %s (%s) failed", job_id, job.key)
-            _end(job_id, JobState.FAILED, error="".join(traceback.format_exception(error))[-8000:], message=str(error))
-        else:
-            _end(job_id, JobState.DONE, result=result, progress=1.0, message="")
+            text = "".join(traceback.format_exception(error))[-8000:]
+            _end(job, JobState.FAILED, error=text, message=str(error) or type(error).__name__)
 
 
-def _end(job_id: int, state: JobState, *, message: str, **fields: Any) -> None:
-    Job.objects.filter(pk=job_id).update(state=state, finished_at=timezone.now(), message=message[:200], **fields)
+def plain(result: Any) -> Any:
+    """A result as the row can hold it: JSON. TypeError when it is not, which fails the job with that reason."""
+    return json.loads(json.dumps(result, cls=DjangoJSONEncoder, allow_nan=False))
+
+
+def own_row(job: Job) -> QuerySet[Job]:
+    """The row, as long as this worker's attempt is the one that counts."""
+    return Job.objects.filter(pk=job.pk, state=JobState.RUNNING, attempt=job.attempt)
+
+
+def _end(job: Job, state: JobState, *, message: str = "", **fields: Any) -> None:
+    ended = own_row(job).update(state=state, finished_at=timezone.now(), message=message[:200], **fields)
+    if not ended:
+        logger.warning("job %s was given to another worker meanwhile; this end does not count", job.pk)
+
+
+@contextmanager
+def signs_of_life(job: Job) -> Iterator[None]:
+    """Say every few seconds, from a thread, that the process that does this job lives."""
+    ended = threading.Event()
+
+    def say() -> None:
+        try:
+            while not ended.wait(SIGN_OF_LIFE_EVERY_S):
+                try:
+                    own_row(job).update(beat_at=timezone.now())
+                    beat(job.queue)
+                except DatabaseError:  # the next one will say it
+                    logger.warning("job %s: no sign of life could be written", job.pk, exc_info=True)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=say, name=f"signs of life of job {job.pk}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def sweep() -> dict[str, int]:
-    """Send again what was lost; give up on what was lost too often. Idempotent; two sweeps at once are harmless."""
+    """Send again what was lost; give up on what was lost too often. Idempotent; two sweeps at once are harmless.
+
+    A queued job counts as undelivered only when a heartbeat that was sent after it has arrived from the same queue:
+    queues are first in, first out, so its own message must be gone. While nobody serves the queue nothing is sent
+    again, however long it takes: its message is still there.
+    """
     now = timezone.now()
-    silent = Job.objects.filter(state=JobState.RUNNING, beat_at__lt=now - SILENT_AFTER)
-    undelivered = Job.objects.filter(state=JobState.QUEUED, queued_at__lt=now - UNDELIVERED_AFTER)
     counts = {"sent again": 0, "given up": 0}
-    for job in [*silent, *undelivered]:
-        same = Job.objects.filter(pk=job.pk, state=job.state, beat_at=job.beat_at)
-        if job.state == JobState.RUNNING and job.attempt >= MAX_ATTEMPTS:
+    for job in Job.objects.filter(state=JobState.RUNNING, beat_at__lt=now - SILENT_AFTER):
+        if job.attempt >= MAX_ATTEMPTS:
             text = f"Its worker died {job.attempt} times. Look at the worker's log, then start it again."
-            counts["given up"] += same.update(state=JobState.LOST, finished_at=now, error=text, message=text[:200])
-        elif same.update(state=JobState.QUEUED, beat_at=now):
-            _send_on_commit(job)
-            counts["sent again"] += 1
+            counts["given up"] += _same(job).update(
+                state=JobState.LOST, finished_at=now, error=text, message=text[:200]
+            )
+        else:
+            counts["sent again"] += _send_again(job, now)
+    for job in _undelivered(now):
+        counts["sent again"] += _send_again(job, now)
     return counts
+
+
+def _undelivered(now: datetime) -> Iterator[Job]:
+    heartbeats = newest_heartbeats()
+    sent = Coalesce("beat_at", "queued_at")
+    for queue in settings.QUEUES:
+        served_at = heartbeats.get(queue)
+        if served_at is None:
+            continue
+        before = min(now - UNDELIVERED_AFTER, served_at - timedelta(seconds=HEARTBEAT_EXPIRES_S))
+        yield from Job.objects.filter(state=JobState.QUEUED, queue=queue).alias(sent=sent).filter(sent__lt=before)
+
+
+def _same(job: Job) -> QuerySet[Job]:
+    """The row if nothing has happened to it since it was read; `beat_at` of a queued job is when it was sent again."""
+    return Job.objects.filter(pk=job.pk, state=job.state, attempt=job.attempt, beat_at=job.beat_at)
+
+
+def _send_again(job: Job, now: datetime) -> int:
+    changed = _same(job).update(state=JobState.QUEUED, beat_at=now)
+    if changed:
+        logger.warning("job %s (%s) was lost while %s and is sent again", job.pk, job.key, job.state)
+        _send_on_commit(job)
+    return changed

@@ -51,7 +51,9 @@ class Job(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["key"], condition=models.Q(state__in=["queued", "running"]), name="one_live_job_per_key"),
+            models.UniqueConstraint(
+                fields=["key"], condition=models.Q(state__in=["queued", "running"]), name="one_live_job_per_key"
+            ),
         ]
         indexes = [models.Index(fields=["state", "queue"])]
 

@@ -1,0 +1,64 @@
+"""Which queues have a living worker. A heartbeat is a row that a worker wrote, never one that somebody assumes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from .models import Heartbeat
+
+PREFIX = "worker:"
+
+
+def beat(queue: str) -> None:
+    """A worker of this queue lives now."""
+    Heartbeat.objects.bulk_create(
+        [Heartbeat(name=f"{PREFIX}{queue}", at=timezone.now())],
+        update_conflicts=True,
+        unique_fields=["name"],
+        update_fields=["at"],
+    )
+
+
+def newest_heartbeats() -> dict[str, datetime]:
+    """Queue -> when one of its workers last did something. Queues never served are not in it."""
+    rows = Heartbeat.objects.filter(name__startswith=PREFIX).values_list("name", "at")
+    return {name.removeprefix(PREFIX): at for name, at in rows}
+
+
+@dataclass(frozen=True)
+class QueueHealth:
+    queue: str
+    last_heard: datetime | None
+    age_s: float | None
+
+    @property
+    def is_served(self) -> bool:
+        return self.age_s is not None and self.age_s <= settings.WORKER_MISSING_AFTER_S
+
+    @property
+    def words(self) -> str:
+        if self.age_s is None:
+            return f"No worker has ever served the queue “{self.queue}”."
+        if self.is_served:
+            return f"A worker served the queue “{self.queue}” {self.age_s:.0f} s ago."
+        silence = timedelta(seconds=round(self.age_s))
+        return f"Nothing has been heard from a worker of the queue “{self.queue}” for {silence}."
+
+
+def queue_health() -> list[QueueHealth]:
+    """One line per queue, in the order of settings.QUEUES. One query."""
+    heard, now = newest_heartbeats(), timezone.now()
+    return [
+        QueueHealth(queue, at, max((now - at).total_seconds(), 0.0) if at else None)
+        for queue in settings.QUEUES
+        for at in [heard.get(queue)]
+    ]
+
+
+def worker_missing() -> list[str]:
+    """Queues that nobody serves now: what the banner of every page names. Empty when all is well. One query."""
+    return [health.queue for health in queue_health() if not health.is_served]
