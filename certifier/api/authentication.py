@@ -29,9 +29,7 @@ class TokenAuthentication(BaseAuthentication):
         if not words or words[0].lower() != KEYWORD.lower():
             return None
         if len(words) != 2:
-            raise AuthenticationFailed(
-                "Send the token as “Authorization: Token KEY”, one blank between them."
-            )
+            raise AuthenticationFailed("Send the token as “Authorization: Token KEY”, one blank between them.")
         # The idempotency middleware asks before the view does.
         known: tuple[str, ApiToken] | None = getattr(request._request, "certifier_token", None)
         token = known[1] if known and known[0] == words[1] else live_token(words[1])
@@ -46,18 +44,14 @@ def live_token(key: str) -> ApiToken:
     """The token of a key. AuthenticationFailed when unknown, revoked or expired, or its owner inactive."""
     token = token_of_key(key)
     if token is None:
-        raise AuthenticationFailed(
-            "This token is not known. Make a new one with “manage.py create_token USER”."
-        )
+        raise AuthenticationFailed("This token is not known. Make a new one with “manage.py create_token USER”.")
     if token.revoked_at is not None:
         raise AuthenticationFailed(f"The token {token.prefix}… was revoked. Make a new one.")
     now = timezone.now()
     if token.expires_at is not None and token.expires_at <= now:
         raise AuthenticationFailed(f"The token {token.prefix}… has expired. Make a new one.")
     if not token.user.is_active:
-        raise AuthenticationFailed(
-            f"The account {token.user.username} is switched off. Ask an administrator."
-        )
+        raise AuthenticationFailed(f"The account {token.user.username} is switched off. Ask an administrator.")
     if token.last_used_at is None or token.last_used_at < now - USE_IS_NOTED_EVERY:
         note_use(token)
     return token

@@ -25,9 +25,7 @@ from certifier.lumi import LumiError
 
 logger = logging.getLogger(__name__)
 
-SAME_MOMENT = (
-    "Somebody else wrote the same thing in the same moment. Read it again, then repeat what is still needed."
-)
+SAME_MOMENT = "Somebody else wrote the same thing in the same moment. Read it again, then repeat what is still needed."
 BUSY = "The database is busy with another change. Nothing was changed; try again in a moment."
 TOO_BIG_A_NUMBER = "A number is larger than the database can hold. Nothing was changed."
 
@@ -82,9 +80,7 @@ def _answer_to_django(exc: Exception) -> Answer | None:
     if isinstance(exc, django.PermissionDenied):
         return detail(403, str(exc) or "Your roles do not allow it. Ask an administrator.")
     if isinstance(exc, django.ValidationError):
-        return Answer(
-            400, {"errors": flatten(exc.message_dict if hasattr(exc, "error_dict") else exc.messages)}
-        )
+        return Answer(400, {"errors": flatten(exc.message_dict if hasattr(exc, "error_dict") else exc.messages)})
     if isinstance(exc, django.RequestDataTooBig):
         return detail(413, "The body is larger than one request may carry. Split it into several requests.")
     if isinstance(exc, django.SuspiciousOperation | django.BadRequest | UnreadablePostError):

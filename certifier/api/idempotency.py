@@ -17,7 +17,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
@@ -29,7 +29,7 @@ from rest_framework.views import APIView
 from certifier.accounts.models import User
 from certifier.audit.errors import CertifierError, Conflict
 
-from .errors import answer_to
+from .errors import SAME_MOMENT, answer_to
 from .middleware import PREFIX, response_of
 from .models import IdempotencyRecord
 
@@ -71,21 +71,14 @@ class IdempotencyMiddleware:
     ) -> HttpResponseBase | None:
         key = request.headers.get(HEADER)
         view_class = getattr(view, "cls", None)
-        if (
-            request.method != "POST"
-            or key is None
-            or not request.path_info.startswith(PREFIX)
-            or view_class is None
-        ):
+        if request.method != "POST" or key is None or not request.path_info.startswith(PREFIX) or view_class is None:
             return None
         try:
             user = person(request, view_class)
             if user is None:
                 return None  # the view itself answers 401
             if not ACCEPTABLE.fullmatch(key):
-                raise CertifierError(
-                    "An idempotency key has 1 to 200 printable ASCII characters.", field=HEADER
-                )
+                raise CertifierError("An idempotency key has 1 to 200 printable ASCII characters.", field=HEADER)
             return once(Keyed(user, key, fingerprint(request)), lambda: view(request, *args, **kwargs))
         except Exception as error:
             if (answer := answer_to(error)) is None:
@@ -104,7 +97,7 @@ def person(request: HttpRequest, view_class: type[APIView]) -> User | None:
 
 def fingerprint(request: HttpRequest) -> str:
     """Path, query, type and body as one digest. A multipart boundary is new each time and does not count."""
-    body, boundary = request.body, request.content_params.get("boundary", "")
+    body, boundary = request.body, (request.content_params or {}).get("boundary", "")
     if boundary:
         body = body.replace(boundary.encode("latin-1", "replace"), b"boundary")
     digest = hashlib.sha256()
@@ -132,16 +125,14 @@ def once(keyed: Keyed, act: Callable[[], HttpResponseBase]) -> HttpResponseBase:
 def _reserve(keyed: Keyed) -> IdempotencyRecord | None:
     try:
         with transaction.atomic():
-            return IdempotencyRecord.objects.create(
-                user=keyed.user, key=keyed.key, fingerprint=keyed.fingerprint
-            )
+            return IdempotencyRecord.objects.create(user=keyed.user, key=keyed.key, fingerprint=keyed.fingerprint)
     except IntegrityError:
         return None
 
 
 def _act(act: Callable[[], HttpResponseBase]) -> HttpResponse:
     with transaction.atomic():
-        response = act()
+        response = cast("HttpResponse", act())  # the answer to a POST is never streamed
         render = getattr(response, "render", None)
         if callable(render):
             response = render()
@@ -153,7 +144,9 @@ def _act(act: Callable[[], HttpResponseBase]) -> HttpResponse:
 
 
 def _replay(keyed: Keyed) -> HttpResponse:
-    record = IdempotencyRecord.objects.get(user=keyed.user, key=keyed.key)
+    record = IdempotencyRecord.objects.filter(user=keyed.user, key=keyed.key).first()
+    if record is None:
+        raise Conflict(SAME_MOMENT)  # it was being forgotten just now
     if record.fingerprint != keyed.fingerprint:
         raise Conflict("This idempotency key was used for another request. Use a new key for a new request.")
     response = HttpResponse(bytes(record.body or b""), status=record.status, content_type=record.content_type)

@@ -42,9 +42,7 @@ def refusal_of(request: HttpRequest) -> Answer | None:
     try:
         request.get_host()
     except DisallowedHost:
-        return detail(
-            400, "This installation does not answer for the host name of the request (ALLOWED_HOSTS)."
-        )
+        return detail(400, "This installation does not answer for the host name of the request (ALLOWED_HOSTS).")
     if _holds_nul(request):
         return detail(400, "The address holds the character NUL.")
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE

@@ -48,7 +48,7 @@ class KeysetPagination(BasePagination):
     Without `keyset` the queryset's own order is used and `pk` is added behind it. `?page_size=` is 1 to 1000.
     """
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.address = request.build_absolute_uri()
         self.keys = keys_of(queryset, getattr(view, "keyset", None))
         size = page_size(request.query_params.get("page_size"))
@@ -111,7 +111,7 @@ class KeysetPagination(BasePagination):
 
 def page_size(text: str | None) -> int:
     if text is None:
-        return int(api_settings.PAGE_SIZE)
+        return api_settings.PAGE_SIZE or 100
     if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= LARGEST_PAGE):
         raise ValidationError({"page_size": f"Use a whole number from 1 to {LARGEST_PAGE}."})
     return int(text)
@@ -122,12 +122,10 @@ def keys_of(queryset: QuerySet[Any], keyset: str | tuple[str, ...] | None) -> tu
     model: type[Model] = queryset.model
     names = (keyset,) if isinstance(keyset, str) else keyset
     if not names:
-        names = tuple(str(name) for name in (queryset.query.order_by or model._meta.ordering))
+        names = tuple(str(name) for name in (queryset.query.order_by or model._meta.ordering or ()))
         if not any(name.lstrip("-") in ("pk", "id") for name in names):
             names = (*names, "-pk" if names and names[-1].startswith("-") else "pk")
-    return tuple(
-        Key(name.lstrip("-"), name.startswith("-"), _field(model, name.lstrip("-"))) for name in names
-    )
+    return tuple(Key(name.lstrip("-"), name.startswith("-"), _field(model, name.lstrip("-"))) for name in names)
 
 
 def _field(model: type[Model], path: str) -> Field[Any, Any]:

@@ -51,9 +51,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
             parse_int=_integer,
         )
     except json.JSONDecodeError as error:
-        raise ParseError(
-            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from error
+        raise ParseError(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
     except RecursionError as error:
         raise ParseError(f"The body is nested more than {DEEPEST} levels deep.") from error
     if not isinstance(value, dict):
@@ -104,9 +102,7 @@ def _check_depth(value: Any) -> None:
         if depth > DEEPEST:
             raise ParseError(f"The body is nested more than {DEEPEST} levels deep.")
         inside = (
-            item
-            for container in level
-            for item in (container.values() if isinstance(container, dict) else container)
+            item for container in level for item in (container.values() if isinstance(container, dict) else container)
         )
         level = [item for item in inside if isinstance(item, dict | list)]
 
@@ -122,9 +118,7 @@ def _check_text(value: Any) -> None:
         elif isinstance(item, list):
             stack.extend(item)
         elif isinstance(item, str) and not storable(item):
-            raise ParseError(
-                "A text holds the character NUL or half of a surrogate pair, which cannot be stored."
-            )
+            raise ParseError("A text holds the character NUL or half of a surrogate pair, which cannot be stored.")
 
 
 def storable(text: str) -> bool:

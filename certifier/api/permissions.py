@@ -19,7 +19,5 @@ class ViewerReads(BasePermission):
         verdict = permissions.can_view(request.user)
         self.message = verdict.reason
         if not verdict and request.method not in SAFE_METHODS:
-            self.message = (
-                f"{request.user.get_username()} has no role yet. Ask an administrator to grant one."
-            )
+            self.message = f"{request.user.get_username()} has no role yet. Ask an administrator to grant one."
         return bool(verdict)

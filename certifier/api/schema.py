@@ -69,7 +69,7 @@ IDEMPOTENCY_KEY = {
 }
 
 
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself by being defined
+class TokenScheme(OpenApiAuthenticationExtension):
     target_class = "certifier.api.authentication.TokenAuthentication"
     name = "token"
 

@@ -26,12 +26,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--system", action="append", default=[], help="what an expert is expert of; several times too"
         )
-        parser.add_argument(
-            "--robot", action="store_true", help="an account of a script: tokens, never a password"
-        )
-        parser.add_argument(
-            "--ask-password", action="store_true", help="ask for a password; without it, tokens only"
-        )
+        parser.add_argument("--robot", action="store_true", help="an account of a script: tokens, never a password")
+        parser.add_argument("--ask-password", action="store_true", help="ask for a password; without it, tokens only")
 
     def handle(self, *args: Any, name: str, role: list[str], system: list[str], **options: Any) -> None:
         if system and Role.EXPERT not in role:
@@ -41,9 +37,7 @@ class Command(BaseCommand):
         user = User.objects.filter(username__iexact=name).first()
         created = user is None
         if options["ask_password"] and not created:
-            raise CommandError(
-                f"{name} is there already: change the password with manage.py changepassword {name}"
-            )
+            raise CommandError(f"{name} is there already: change the password with manage.py changepassword {name}")
         password = self._password(name) if options["ask_password"] else None
         try:
             with transaction.atomic():
@@ -53,10 +47,7 @@ class Command(BaseCommand):
                 self._grant(user, role, system)
         except CertifierError as error:
             raise CommandError(error.message) from error
-        roles = (
-            ", ".join(str(grant).partition(": ")[2] for grant in user.grants.select_related("system"))
-            or "no role"
-        )
+        roles = ", ".join(str(grant).partition(": ")[2] for grant in user.grants.select_related("system")) or "no role"
         self.stdout.write(f"{'Created' if created else 'Found'} {user.username}: {roles}.")
 
     def _grant(self, user: User, roles: list[str], systems: list[str]) -> None:
@@ -71,11 +62,7 @@ class Command(BaseCommand):
 
     def _systems(self) -> str:
         codes = list(System.objects.values_list("code", flat=True))
-        return (
-            f"Systems are {', '.join(codes)}."
-            if codes
-            else "No system is defined yet (POST /api/v1/systems/)."
-        )
+        return f"Systems are {', '.join(codes)}." if codes else "No system is defined yet (POST /api/v1/systems/)."
 
     def _password(self, name: str) -> str:
         password = getpass.getpass(f"Password of {name}: ")

@@ -19,9 +19,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user", help="the account it belongs to")
         parser.add_argument("--name", default="", help="what uses it, so that its owner recognises it later")
-        parser.add_argument(
-            "--days", type=int, help="after so many days it stops working; without this it does not"
-        )
+        parser.add_argument("--days", type=int, help="after so many days it stops working; without this it does not")
 
     def handle(self, *args: Any, user: str, name: str, days: int | None, **options: Any) -> None:
         owner = User.objects.filter(username__iexact=user).first()
