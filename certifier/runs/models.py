@@ -70,7 +70,7 @@ class Lumisection(models.Model):
     A run has rows 1..n without a gap, n the length of its `RunProfile`: what was never sent is a row of NULLs.
     """
 
-    # Run and number are what a lumisection is; a key of its own would cost a third of the space and of the writing time.
+    # Run and number are what a lumisection is; a key of its own would cost a third of the space and of writing time.
     pk = models.CompositePrimaryKey("run", "number")
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="lumisections", db_index=False)
     number = models.PositiveIntegerField()
