@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 from kombu.transport import TRANSPORT_ALIASES
 
 from certifier.schedule import QUEUES
@@ -17,5 +17,8 @@ TRANSPORT_ALIASES["folder"] = "certifier.ops.folder_transport:Transport"
 
 app = Celery("certifier")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.task_queues = [Queue(name) for name in QUEUES]
+# Each queue has its own key: queues that share one would each get a copy of every message.
+app.conf.task_queues = [Queue(name, Exchange("certifier", type="direct"), routing_key=name) for name in QUEUES]
+app.conf.task_default_exchange = "certifier"
+app.conf.task_default_routing_key = QUEUES[0]
 app.autodiscover_tasks()

@@ -198,7 +198,7 @@ if REDIS_URL:
     # Redis gives a message that nobody acknowledged to another worker after this long: longer than any job.
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {"visibility_timeout": 2 * CELERY_TASK_TIME_LIMIT}
 else:
-    CELERY_BROKER_URL = "folder://"
+    CELERY_BROKER_URL = "folder://localhost//"
     CELERY_BROKER_TRANSPORT_OPTIONS = {"folder": str(CERTIFIER_VAR / "broker"), "polling_interval": 0.02}
     # Its replies would be messages in folders that nobody empties.
     CELERY_WORKER_ENABLE_REMOTE_CONTROL = False

@@ -58,8 +58,10 @@ class RoleGrant(models.Model):
     class Meta:
         ordering = ["user__username", "role"]
         constraints = [
+            # Two, because to a database two rows without a system are not equal in it.
+            models.UniqueConstraint(fields=["user", "role", "system"], name="role_of_a_system_once"),
             models.UniqueConstraint(
-                fields=["user", "role", "system"], name="role_once", nulls_distinct=False
+                fields=["user", "role"], condition=models.Q(system__isnull=True), name="role_everywhere_once"
             ),
             models.CheckConstraint(
                 condition=models.Q(role="expert", system__isnull=False)
