@@ -18,6 +18,8 @@ from .models import ApiToken, Role, RoleGrant, System, User
 
 CODE = re.compile(r"[A-Za-z0-9_]{1,40}")
 USERNAME_LENGTH = 150
+# What robots sign with in ATLAS; no person's name can hold the colon.
+ROBOT_PREFIX = "sys:"
 
 
 class SystemRefused(CertifierError):
@@ -67,12 +69,13 @@ def create_user(
 ) -> User:
     """A new account, without any role. Administrators only. Names are unique ignoring case.
 
-    Without a password nobody can log in with it; a robot never has one, its tokens are its keys.
+    Without a password nobody can log in with it; a robot never has one, its tokens are its keys. A robot's name may
+    begin with `sys:`.
     """
     with unit_of_work(actor) as unit:
         permissions.require(permissions.can_manage_people(actor))
         try:
-            User.username_validator(username)
+            User.username_validator(username.removeprefix(ROBOT_PREFIX) if is_robot else username)
         except ValidationError as error:
             raise UserRefused(
                 f"“{username[:60]}” is not a user name: use letters, digits and @ . + - _ only."

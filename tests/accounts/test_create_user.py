@@ -43,3 +43,10 @@ def test_it_refuses_a_coordinator(chi: User) -> None:
     with pytest.raises(permissions.NotAllowed, match="needs the role admin"):
         services.create_user(actor=chi, username="eli")
     assert not User.objects.filter(username="eli").exists()
+
+
+def test_it_lets_a_robots_name_begin_with_sys_and_no_persons(ova: User) -> None:
+    robot = services.create_user(actor=ova, username="sys:hancool", is_robot=True)
+    assert robot.username == "sys:hancool"
+    with pytest.raises(services.UserRefused):
+        services.create_user(actor=ova, username="sys:eli")
