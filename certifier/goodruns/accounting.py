@@ -1,0 +1,327 @@
+"""What a list costs: the luminosity of the lumisections that are not in it, charged to what kept them out.
+
+Each lost lumisection is charged once, to the first defect met that is behind a required virtual defect being present
+there: systems in their order, within a system defects by name ignoring case. What no defect explains is charged to the
+first system, in the same order, whose signature was missing. So the charges add up to the loss.
+
+Recoverable is what a reprocessing may bring back: lumisections charged to a defect on which no defect behind the loss
+is irrecoverable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from certifier.accounts.models import System
+from certifier.defects import resolution
+from certifier.defects.logic_at import Definitions, logic_at
+from certifier.lumi import LumiSet, RunLumiMap, RunSelection
+from certifier.runs.models import ConditionFlag, Run
+from certifier.runs.profile import Profile, iterate_profiles
+
+from . import building
+from .building import Built, LeftOut, Question, RunRow
+from .contents import content_of
+from .luminosity import NOTHING, Luminosity, luminosity_in, total
+from .models import GoodRunList, Origin
+
+NOT_SIGNED = "not signed off"
+NOT_IN_TAG = "not part of the tag"
+OTHER = "for another reason"
+NUMBERS_PER_QUERY = 10_000
+
+# What a lumisection is charged to: (system code, defect). System "" is a reason that belongs to no system.
+Account = tuple[str, str]
+Order = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Charge:
+    """One line of the table: what was lost to one defect, or to a missing signature."""
+
+    system: str
+    defect: str
+    lost: Luminosity
+    recoverable: Luminosity = NOTHING
+
+
+@dataclass(frozen=True)
+class SystemLoss:
+    system: str
+    charges: tuple[Charge, ...]
+
+    @property
+    def lost(self) -> Luminosity:
+        return total(charge.lost for charge in self.charges)
+
+    @property
+    def recoverable(self) -> Luminosity:
+        return total(charge.recoverable for charge in self.charges)
+
+    @property
+    def defects(self) -> tuple[Charge, ...]:
+        return tuple(charge for charge in self.charges if charge.defect != NOT_SIGNED)
+
+    @property
+    def not_signed_off(self) -> Luminosity:
+        return total(charge.lost for charge in self.charges if charge.defect == NOT_SIGNED)
+
+
+@dataclass(frozen=True)
+class LossTable:
+    """`selected` = `good` + `lost`, lumisection by lumisection; `lost` is the sum of all charges.
+
+    `selected` are the lumisections of the selected runs, with `flags` only those where all these conditions held.
+    `outside` are lumisections of the list that are not among them.
+    """
+
+    flags: tuple[str, ...]
+    runs: int
+    selected: Luminosity
+    good: Luminosity
+    outside: Luminosity
+    charges: tuple[Charge, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    runs_without_lumisections: int = 0
+    runs_without_flags: int = 0
+    # Whether the defects are those that the list was built with; otherwise they are today's intolerable ones.
+    as_built: bool = True
+
+    @property
+    def lost(self) -> Luminosity:
+        return total(charge.lost for charge in self.charges)
+
+    @property
+    def recoverable(self) -> Luminosity:
+        return total(charge.recoverable for charge in self.charges)
+
+    @property
+    def systems(self) -> tuple[SystemLoss, ...]:
+        codes = dict.fromkeys(charge.system for charge in self.charges if charge.system)
+        return tuple(
+            SystemLoss(code, tuple(charge for charge in self.charges if charge.system == code)) for code in codes
+        )
+
+    @property
+    def elsewhere(self) -> tuple[Charge, ...]:
+        """Charges that belong to no system."""
+        return tuple(charge for charge in self.charges if not charge.system)
+
+
+# -- questions -------------------------------------------------------------------------------------
+
+
+def loss_of(list_: GoodRunList, flags: Sequence[str] = ()) -> LossTable:
+    """The loss table of a list. For a built list with the defects as they were built with; for any other list, over
+    the runs of it that we have, with the defects that are intolerable now.
+    """
+    content = content_of(list_)
+    if list_.origin != Origin.BUILT:
+        return _table(content, flags, _today(content), (), as_built=False)
+    left_out = tuple(LeftOut.from_json(each) for each in list_.provenance["left_out"])
+    return loss_of_built(_as_built(list_, content, left_out), flags)
+
+
+def loss_of_built(built: Built, flags: Sequence[str] = ()) -> LossTable:
+    """The same of a list that is not published yet. Its runs are those that were looked at when it was built."""
+    considered = {*built.content, *(each.run for each in built.left_out)}
+    rows = _rows(considered)
+    return _table(built.content, flags, _behind(built.question, rows, built.entry_id), built.left_out)
+
+
+def _as_built(list_: GoodRunList, content: RunLumiMap, left_out: tuple[LeftOut, ...]) -> Built:
+    question = Question(
+        require=tuple(list_.require),
+        ignore=tuple(list_.ignore),
+        tag=list_.tag,
+        runs=RunSelection.parse(list_.run_selection),
+        signed_off=list_.signed_off,
+        stage=list_.stage,
+        meaning=logic_at(list_.logic),
+    )
+    return Built(question, content, list_.entry_id, left_out, tuple(list_.provenance["systems"]))
+
+
+# -- what is behind a loss, run by run -------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Behind:
+    """A run, and where each account has a part in its being bad: bitsets. `final` is where any of them is
+    irrecoverable.
+    """
+
+    row: RunRow
+    accounts: dict[Account, int] = field(default_factory=dict)
+    final: int = 0
+
+
+def _behind(question: Question, rows: Sequence[RunRow], up_to: int) -> Iterator[Behind]:
+    definitions = question.meaning.definitions
+    within = RunSelection.parse(question.tag.runs if question.tag is not None else "")
+    # What was entered for a run outside the tag is no part of the answer.
+    yield from (Behind(row) for row in rows if row.number not in within)
+    inside = [row for row in rows if row.number in within]
+    for row, evaluation, states in building.evaluated(question, inside, up_to):
+        roots: dict[str, int] = {}
+        for name in question.require:
+            for root, bits in evaluation.roots(name).items():
+                roots[root] = roots.get(root, 0) | bits
+        final = 0
+        for root, bits in roots.items():
+            state = states.get(root)  # that a defect is absent cannot be repaired: `!NAME` has no state
+            final |= bits & ~(state.recoverable if state else 0)
+        yield Behind(row, {_account(definitions, root): bits for root, bits in roots.items()}, final)
+
+
+def _account(definitions: Definitions, root: str) -> Account:
+    return definitions[root.removeprefix("!")].system_code, root
+
+
+def _today(content: RunLumiMap) -> Iterator[Behind]:
+    """With the primary defects that are called intolerable now."""
+    rows = {row.pk: row for row in _rows(content.runs)}
+    names = {
+        meaning.defect: (meaning.system_code, meaning.name)
+        for meaning in logic_at().definitions.primaries()
+        if meaning.intolerable
+    }
+    for pk, states in resolution.states(runs=list(rows), up_to=None, defects=list(names)):
+        row = rows.pop(pk)
+        final = 0
+        for state in states.values():
+            final |= state.present & ~state.recoverable
+        accounts = {names[defect]: state.present for defect, state in states.items()}
+        yield Behind(row, accounts, final)
+    yield from map(Behind, rows.values())
+
+
+def _rows(numbers: Sequence[int] | set[int]) -> list[RunRow]:
+    wanted = sorted(numbers)
+    found: list[RunRow] = []
+    for start in range(0, len(wanted), NUMBERS_PER_QUERY):
+        rows = Run.objects.filter(number__in=wanted[start : start + NUMBERS_PER_QUERY]).order_by("number")
+        found += [RunRow(*row) for row in rows.values_list("pk", "number", "last_lumisection")]
+    return found
+
+
+# -- the table -------------------------------------------------------------------------------------
+
+
+def _table(
+    content: RunLumiMap,
+    flags: Sequence[str],
+    behind: Iterator[Behind],
+    left_out: tuple[LeftOut, ...],
+    *,
+    as_built: bool = True,
+) -> LossTable:
+    order = {system.code: place for place, system in enumerate(System.objects.all())}
+    reasons = {each.run: each for each in left_out}
+    runs = sorted(behind, key=lambda each: each.row.number)
+    held = _held([each.row for each in runs], flags)
+    profiles = _Following(each.row.number for each in runs)
+    book = _Book()
+    for each in runs:
+        profile = profiles.of(each.row.number)
+        domain = each.row.domain & held.get(each.row.pk, 0 if flags else -1)
+        listed = content.get(each.row.number, LumiSet()).bits
+        book.selected += luminosity_in(LumiSet.from_bits(domain), profile)
+        book.good += luminosity_in(LumiSet.from_bits(domain & listed), profile)
+        book.outside += luminosity_in(LumiSet.from_bits(listed & ~domain), profile)
+        charge = _charged(each, domain & ~listed, reasons.get(each.row.number), order)
+        for account, bits, recoverable in charge:
+            book.charge(account, LumiSet.from_bits(bits), LumiSet.from_bits(recoverable), profile)
+    return LossTable(
+        tuple(flags),
+        len(runs),
+        book.selected,
+        book.good,
+        book.outside,
+        book.charges(order),
+        left_out,
+        sum(1 for each in runs if not each.row.last),
+        sum(1 for each in runs if flags and each.row.pk not in held),
+        as_built,
+    )
+
+
+def _charged(behind: Behind, lost: int, left_out: LeftOut | None, order: Order) -> Iterator[tuple[Account, int, int]]:
+    """Each account with the lumisections charged to it, and which of these are recoverable."""
+    for account in sorted(behind.accounts, key=lambda each: _place(each, order)):
+        bits = behind.accounts[account] & lost
+        if bits:
+            yield account, bits, bits & ~behind.final
+            lost &= ~bits
+    if not lost:
+        return
+    if left_out is not None and left_out.unsigned:
+        yield (left_out.unsigned[0], NOT_SIGNED), lost, 0
+    elif left_out is not None and left_out.reason.startswith("not part of tag"):
+        yield ("", NOT_IN_TAG), lost, 0
+    else:
+        yield ("", OTHER), lost, 0
+
+
+def _place(account: Account, order: Order) -> tuple[int, str, bool, str]:
+    system, defect = account
+    name = defect.removeprefix("!")
+    return order.get(system, len(order)), system, defect == NOT_SIGNED, f"{name.lower()} {defect}"
+
+
+def _held(rows: Sequence[RunRow], flags: Sequence[str]) -> dict[int, int]:
+    """Where all these conditions held, by primary key of the run; a run that lacks one of them is not in it."""
+    if not flags or not rows:
+        return {}
+    wanted = {row.pk for row in rows}
+    found: dict[int, list[int]] = {}
+    chosen = ConditionFlag.objects.filter(name__in=flags, run_id__gte=min(wanted), run_id__lte=max(wanted)).values_list(
+        "run_id", "lumisections"
+    )
+    for run, lumisections in chosen:
+        if run in wanted:
+            found.setdefault(run, []).append(lumisections.bits)
+    return {run: _all(bits) for run, bits in found.items() if len(bits) == len(set(flags))}
+
+
+def _all(sets: Sequence[int]) -> int:
+    bits = -1
+    for each in sets:
+        bits &= each
+    return bits
+
+
+class _Book:
+    """The sums that grow run by run."""
+
+    def __init__(self) -> None:
+        self.selected = self.good = self.outside = NOTHING
+        self._lost: dict[Account, Luminosity] = {}
+        self._recoverable: dict[Account, Luminosity] = {}
+
+    def charge(self, account: Account, lost: LumiSet, recoverable: LumiSet, profile: Profile | None) -> None:
+        self._lost[account] = self._lost.get(account, NOTHING) + luminosity_in(lost, profile)
+        if recoverable:
+            before = self._recoverable.get(account, NOTHING)
+            self._recoverable[account] = before + luminosity_in(recoverable, profile)
+
+    def charges(self, order: Mapping[str, int]) -> tuple[Charge, ...]:
+        ordered = sorted(self._lost, key=lambda account: _place(account, dict(order)))
+        ordered.sort(key=lambda account: not account[0])
+        return tuple(
+            Charge(*account, self._lost[account], self._recoverable.get(account, NOTHING)) for account in ordered
+        )
+
+
+class _Following:
+    """Profiles of runs asked for in ascending order, so that only a batch of them is ever held."""
+
+    def __init__(self, numbers: Iterator[int]) -> None:
+        self._source = iterate_profiles(list(numbers))
+        self._next: tuple[int, Profile] | None = next(self._source, None)
+
+    def of(self, run: int) -> Profile | None:
+        while self._next is not None and self._next[0] < run:
+            self._next = next(self._source, None)
+        return self._next[1] if self._next is not None and self._next[0] == run else None
