@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
 
 from .errors import LumiError, shown
-from .lumiset import LumiSet, bit_ranges
-from .programs import Bounds, Junction, contributions
+from .lumiset import LumiSet, bit_numbers, bit_ranges, trusted
+from .plan import Plan
+from .programs import Bounds, contributions
 from .slots import Slots
 
 Causes = list[tuple[LumiSet, tuple[str, ...]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is evaluated, in dependency order and by slot, and what is ignored."""
-
-    steps: tuple[tuple[int, Junction], ...]
-    ignored: frozenset[int]
 
 
 class Evaluation:
@@ -33,13 +25,13 @@ class Evaluation:
         self._slots = slots
         self._plan = plan
         self._bounds = bounds
-        self._junctions = dict(plan.steps)
+        self._junctions = plan.junctions
         self._contributions: dict[int, dict[int, int]] = {}
 
     @property
     def domain(self) -> LumiSet:
         """The lumisections that were asked about."""
-        return LumiSet.from_bits(self._bounds.domain)
+        return trusted(self._bounds.domain)
 
     @property
     def bits(self) -> Mapping[str, int]:
@@ -50,16 +42,16 @@ class Evaluation:
 
     def present(self, name: str) -> LumiSet:
         """Where the defect is, whatever the unknown may be."""
-        return LumiSet.from_bits(self._bounds.lower[self._slot(name)])
+        return trusted(self._bounds.lower[self._slot(name)])
 
     def absent(self, name: str) -> LumiSet:
         """Where the defect is not, whatever the unknown may be."""
-        return LumiSet.from_bits(self._bounds.domain & ~self._bounds.upper[self._slot(name)])
+        return trusted(self._bounds.domain & ~self._bounds.upper[self._slot(name)])
 
     def unknown(self, name: str) -> LumiSet:
         """Where it depends on what is unknown."""
         slot = self._slot(name)
-        return LumiSet.from_bits(self._bounds.upper[slot] & ~self._bounds.lower[slot])
+        return trusted(self._bounds.upper[slot] & ~self._bounds.lower[slot])
 
     def causes(self, name: str) -> Causes:
         """Why it is present: maximal stretches `first..last`, ascending, each with its sorted causes.
@@ -73,6 +65,34 @@ class Evaluation:
             return _stretches({slot: self._bounds.lower[slot]}, self._slots.names)
         return _stretches(self._contributed(slot), self._slots.names)
 
+    def roots(self, name: str) -> dict[str, int]:
+        """Which primary defects are behind its presence, and where: bitsets by name, together all of where
+        it is.
+
+        Its causes, with a virtual one replaced by the causes of that, on the same lumisections, and so on. A
+        negated cause stands for itself, with `!` before it. There is nothing where the defect is unknown.
+        """
+        slot = self._slot(name)
+        waiting = {slot: self._bounds.lower[slot]}
+        found: dict[str, int] = {}
+        while waiting:
+            # A definition comes after all it names: once it is the last one left, all its lumisections are
+            # known.
+            here = max(waiting)
+            active = waiting.pop(here)
+            junction = self._junctions.get(here)
+            if junction is None:
+                if active:
+                    found[self._slots.names[here]] = active
+                continue
+            for cause, bits in contributions(junction, self._bounds, active).items():
+                if cause >= 0:
+                    waiting[cause] = waiting.get(cause, 0) | bits
+                else:
+                    label = f"!{self._slots.names[~cause]}"
+                    found[label] = found.get(label, 0) | bits
+        return found
+
     def recoverable(self, name: str, recoverable: Mapping[str, int]) -> LumiSet:
         """Where it is present and every cause of it is recoverable, down to the primary defects.
 
@@ -80,7 +100,7 @@ class Evaluation:
         and LumiError as `Logic.evaluate` does.
         """
         slot = self._slot(name)
-        return LumiSet.from_bits(self._recoverable(self._behind(slot), recoverable)[slot])
+        return trusted(self._recoverable(self._behind(slot), recoverable)[slot])
 
     def recoverable_bits(self, recoverable: Mapping[str, int]) -> dict[str, int]:
         """The same for every evaluated virtual defect at once, as bitsets by name."""
@@ -158,13 +178,20 @@ def _stretches(contributed: Mapping[int, int], names: tuple[str, ...]) -> Causes
     labelled = sorted(
         (names[literal] if literal >= 0 else f"!{names[~literal]}", bits) for literal, bits in contributed.items()
     )
-    edges = 0
-    for _, bits in labelled:
-        edges |= bits ^ (bits << 1)
-    cuts = [place for first, last in bit_ranges(edges) for place in range(first, last + 1)]
-    found = []
-    for first, after in pairwise(cuts):
-        causes = tuple([label for label, bits in labelled if bits >> first & 1])
-        if causes:
-            found.append((LumiSet.from_bits((1 << after) - (1 << first)), causes))
+    toggled: dict[int, int] = defaultdict(int)  # by place: the causes, as flags, that begin or end there
+    for index, (_, bits) in enumerate(labelled):
+        for first, last in bit_ranges(bits):
+            toggled[first] ^= 1 << index
+            toggled[last + 1] ^= 1 << index
+    found: Causes = []
+    seen: dict[int, tuple[str, ...]] = {}
+    start = state = 0
+    for place in sorted(toggled):
+        if state:
+            causes = seen.get(state)
+            if causes is None:
+                causes = seen[state] = tuple([labelled[index][0] for index in bit_numbers(state)])
+            found.append((trusted((1 << place) - (1 << start)), causes))
+        state ^= toggled[place]
+        start = place
     return found
