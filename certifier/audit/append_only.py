@@ -30,6 +30,11 @@ class AppendOnlyQuerySet(models.QuerySet[M]):
     def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise AppendOnlyError(self.model, "changed")
 
+    def bulk_create(self, *args: Any, **kwargs: Any) -> list[M]:
+        if kwargs.get("update_conflicts"):
+            raise AppendOnlyError(self.model, "changed")
+        return super().bulk_create(*args, **kwargs)
+
 
 class AppendOnlyModel(models.Model):
     objects = AppendOnlyQuerySet.as_manager()

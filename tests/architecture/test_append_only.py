@@ -1,0 +1,96 @@
+"""What is append-only refuses to be changed or deleted: in the ORM everywhere, by the database itself on PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import DatabaseError, connection, models, transaction
+from django.utils import timezone
+
+from certifier.accounts.models import System
+from certifier.audit.append_only import AppendOnlyError, AppendOnlyModel
+from certifier.audit.models import AuditEvent
+from certifier.defects.models import Defect, Definition, Entry, LogicVersion, Source, Tag
+from certifier.goodruns.models import GoodRunList, GoodRunListRun, ListDocument, Origin
+from certifier.review.models import Action, SignOff, Stage
+from certifier.runs.models import Change
+from tests import cast
+
+PROMISED = {AuditEvent, Change, LogicVersion, Definition, Entry, Tag, SignOff, GoodRunList, GoodRunListRun, ListDocument}
+MODELS = sorted(
+    (model for model in apps.get_models() if issubclass(model, AppendOnlyModel)), key=lambda model: model._meta.label
+)
+
+
+def test_it_holds_for_every_table_the_design_promises() -> None:
+    assert set(MODELS) == PROMISED
+
+
+def row_of(model: type[models.Model]) -> models.Model:
+    """One row of the model, with what it refers to."""
+    now = timezone.now()
+    system = System.objects.create(code="LAR", name="LAr")
+    run = cast.make_run(350479)
+    defect = Defect.objects.create(name="LAR_X", name_key="lar_x", system=system)
+    logic = LogicVersion.objects.create(number=1, summary="first")
+    golden = GoodRunList.objects.create(
+        name="list", origin=Origin.IMPORTED, sha256="0" * 64, run_count=1, lumisection_count=1
+    )
+    rows: dict[type[models.Model], Any] = {
+        AuditEvent: lambda: AuditEvent.objects.create(actor_name="ada", code="a.b", subject="s", request_id="r"),
+        Change: lambda: Change.objects.create(sequence=1, kind="runs.run", at=now, by="ada"),
+        LogicVersion: lambda: logic,
+        Definition: lambda: Definition.objects.create(
+            defect=defect, version=logic, name="LAR_X", system=system, intolerable=False
+        ),
+        Entry: lambda: Entry.objects.create(
+            run=run, defect=defect, lumisections="1-4", present=True, user="ada", source=Source.PAGE, entered_at=now
+        ),
+        Tag: lambda: Tag.objects.create(name="tag", entry_id=0, logic=logic),
+        SignOff: lambda: SignOff.objects.create(
+            run=run, system=system, stage=Stage.BULK, action=Action.SIGN, by_name="ada", at=now
+        ),
+        GoodRunList: lambda: golden,
+        GoodRunListRun: lambda: GoodRunListRun.objects.create(list=golden, run_number=1, lumisections="1"),
+        ListDocument: lambda: ListDocument.objects.create(list=golden, name="d", sha256="0" * 64, content={}),
+    }
+    row: models.Model = rows[model]()
+    return row
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_it_refuses_change_and_deletion_through_the_program(model: type[models.Model]) -> None:
+    row = row_of(model)
+    same = model._default_manager.filter(pk=row.pk)
+    base = model._base_manager.filter(pk=row.pk)
+    changes = [
+        row.save,
+        row.delete,
+        same.delete,
+        base.delete,
+        lambda: same.update(pk=row.pk),
+        lambda: base.update(pk=row.pk),
+        lambda: model._default_manager.bulk_create([row], update_conflicts=True, unique_fields=["pk"], update_fields=["pk"]),
+        lambda: model._default_manager.bulk_update([row], [model._meta.concrete_fields[-1].name]),
+    ]
+    for change in changes:
+        with pytest.raises(AppendOnlyError, match="append-only"):
+            change()
+    assert same.exists()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+@pytest.mark.parametrize("statement", ["UPDATE {table} SET {key} = {key}", "DELETE FROM {table}"])
+def test_it_refuses_change_and_deletion_in_the_database(model: type[models.Model], statement: str) -> None:
+    row_of(model)
+    pk = model._meta.pk
+    assert pk is not None
+    sql = statement.format(table=f'"{model._meta.db_table}"', key=f'"{pk.column}"')
+    with pytest.raises(DatabaseError, match="is append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql)
+    assert model._default_manager.exists()
