@@ -1,0 +1,1 @@
+"""Published methods, implemented as published, to be measured beside ours. Not for use elsewhere."""
