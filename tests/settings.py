@@ -1,7 +1,7 @@
 """The settings under test: certifier.settings, with nothing of the surrounding machine in them.
 
-Whatever a developer has configured (a real DATABASE_URL above all) is set aside; what the program writes goes to a temporary
-folder, one per test process. TEST_DATABASE_URL and TEST_REDIS_URL choose the servers.
+Whatever a developer has configured (a real DATABASE_URL above all) is set aside; what the program writes goes to a
+temporary folder, one per test process. TEST_DATABASE_URL and TEST_REDIS_URL choose the servers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
-CONFIGURABLE = ["DATABASE_URL", "REDIS_URL", "STORAGE_URL", "SECRET_KEY", "DEBUG", "ALLOWED_HOSTS", "EMAIL_URL", "HTTPS"]
+CONFIGURABLE = [
+    "DATABASE_URL",
+    "REDIS_URL",
+    "STORAGE_URL",
+    "SECRET_KEY",
+    "DEBUG",
+    "ALLOWED_HOSTS",
+    "EMAIL_URL",
+    "HTTPS",
+]
 for name in CONFIGURABLE:
     os.environ.pop(name, None)
     os.environ.pop(f"{name}_FILE", None)

@@ -76,8 +76,6 @@ def workers() -> list[Check]:
     return [Check(f"worker:{health.queue}", health.is_served, health.words) for health in queue_health()]
 
 
-
-
 def look(*checks: Callable[[], Check]) -> list[Check]:
     """Every check in order. One that cannot be made because the database is gone fails in words, too."""
     found = []

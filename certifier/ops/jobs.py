@@ -88,9 +88,7 @@ class JobHandle:
         if time.monotonic() - self._written < 0.5 and fraction < 1.0:
             return
         self._written = time.monotonic()
-        own_row(self.job).update(
-            progress=min(max(fraction, 0.0), 1.0), message=message[:200], beat_at=timezone.now()
-        )
+        own_row(self.job).update(progress=min(max(fraction, 0.0), 1.0), message=message[:200], beat_at=timezone.now())
 
 
 def background(name: str, *, queue: str = "default") -> Callable[[Work], Work]:

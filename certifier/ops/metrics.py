@@ -51,9 +51,7 @@ class Figure(NamedTuple):
 FIGURES: list[Figure] = []
 
 
-def figure(
-    name: str, words: str
-) -> Callable[[Callable[[], Iterable[Sample]]], Callable[[], Iterable[Sample]]]:
+def figure(name: str, words: str) -> Callable[[Callable[[], Iterable[Sample]]], Callable[[], Iterable[Sample]]]:
     """Register a gauge that is read from the database when somebody asks."""
 
     def register(read: Callable[[], Iterable[Sample]]) -> Callable[[], Iterable[Sample]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from django.apps import apps
@@ -18,7 +18,18 @@ from certifier.review.models import Action, SignOff, Stage
 from certifier.runs.models import Change
 from tests import cast
 
-PROMISED = {AuditEvent, Change, LogicVersion, Definition, Entry, Tag, SignOff, GoodRunList, GoodRunListRun, ListDocument}
+PROMISED = {
+    AuditEvent,
+    Change,
+    LogicVersion,
+    Definition,
+    Entry,
+    Tag,
+    SignOff,
+    GoodRunList,
+    GoodRunListRun,
+    ListDocument,
+}
 MODELS = sorted(
     (model for model in apps.get_models() if issubclass(model, AppendOnlyModel)), key=lambda model: model._meta.label
 )
@@ -38,7 +49,7 @@ def row_of(model: type[models.Model]) -> models.Model:
     golden = GoodRunList.objects.create(
         name="list", origin=Origin.IMPORTED, sha256="0" * 64, run_count=1, lumisection_count=1
     )
-    rows: dict[type[models.Model], Any] = {
+    rows: dict[type[models.Model], Callable[[], models.Model]] = {
         AuditEvent: lambda: AuditEvent.objects.create(actor_name="ada", code="a.b", subject="s", request_id="r"),
         Change: lambda: Change.objects.create(sequence=1, kind="runs.run", at=now, by="ada"),
         LogicVersion: lambda: logic,
@@ -56,8 +67,7 @@ def row_of(model: type[models.Model]) -> models.Model:
         GoodRunListRun: lambda: GoodRunListRun.objects.create(list=golden, run_number=1, lumisections="1"),
         ListDocument: lambda: ListDocument.objects.create(list=golden, name="d", sha256="0" * 64, content={}),
     }
-    row: models.Model = rows[model]()
-    return row
+    return rows[model]()
 
 
 @pytest.mark.django_db
@@ -73,7 +83,7 @@ def test_it_refuses_change_and_deletion_through_the_program(model: type[models.M
         base.delete,
         lambda: same.update(pk=row.pk),
         lambda: base.update(pk=row.pk),
-        lambda: model._default_manager.bulk_create([row], update_conflicts=True, unique_fields=["pk"], update_fields=["pk"]),
+        lambda: model._default_manager.bulk_create([row], update_conflicts=True),
         lambda: model._default_manager.bulk_update([row], [model._meta.concrete_fields[-1].name]),
     ]
     for change in changes:

@@ -76,7 +76,7 @@ def test_it_records_the_act_and_announces_it(make_run: Callable[..., Run], lar: 
     ],
 )
 def test_it_says_what_blocks_a_signature(
-    make_run: Callable[..., Run], lar: System, ada: User, lumisections: int, ended: bool, stage: str, reason: str
+    *, make_run: Callable[..., Run], lar: System, ada: User, lumisections: int, ended: bool, stage: str, reason: str
 ) -> None:
     run = make_run(
         350479, lumisections=lumisections, started_at=STARTED, ended_at=STARTED.replace(hour=20) if ended else None
@@ -139,9 +139,7 @@ def test_it_does_not_reopen_what_is_not_signed(
 
 
 @pytest.mark.parametrize("reason", ["", "   "])
-def test_it_wants_a_reason_for_reopening(
-    make_run: Callable[..., Run], lar: System, ada: User, reason: str
-) -> None:
+def test_it_wants_a_reason_for_reopening(make_run: Callable[..., Run], lar: System, ada: User, reason: str) -> None:
     run = make_run()
     sign(ada, run, lar, "express")
     with pytest.raises(services.SignOffRefused, match="a reason is required"):
@@ -166,9 +164,7 @@ def test_it_keeps_every_act(make_run: Callable[..., Run], lar: System, ada: User
         row.save()
 
 
-def test_it_lets_a_shifter_sign_express_and_no_more(
-    make_run: Callable[..., Run], lar: System, ben: User
-) -> None:
+def test_it_lets_a_shifter_sign_express_and_no_more(make_run: Callable[..., Run], lar: System, ben: User) -> None:
     run = make_run()
     sign(ben, run, lar, "express")
     with pytest.raises(NotAllowed, match="expert of LAR"):
@@ -177,9 +173,7 @@ def test_it_lets_a_shifter_sign_express_and_no_more(
         services.reopen(actor=ben, run=run, system=lar, stage="express", comment="mine")
 
 
-def test_it_refuses_the_expert_of_another_system(
-    make_run: Callable[..., Run], pixel: System, ada: User
-) -> None:
+def test_it_refuses_the_expert_of_another_system(make_run: Callable[..., Run], pixel: System, ada: User) -> None:
     with pytest.raises(NotAllowed, match="expert of PIXEL"):
         sign(ada, make_run(), pixel, "express")
 
@@ -190,9 +184,7 @@ def test_it_refuses_an_outsider(make_run: Callable[..., Run], lar: System, dee: 
     assert not SignOff.objects.exists()
 
 
-def test_it_tells_the_next_step(
-    make_run: Callable[..., Run], lar: System, pixel: System, chi: User
-) -> None:
+def test_it_tells_the_next_step(make_run: Callable[..., Run], lar: System, pixel: System, chi: User) -> None:
     run: Any = make_run()
     systems = [pixel, lar]
 

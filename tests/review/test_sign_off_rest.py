@@ -48,18 +48,14 @@ def test_it_signs_and_tells_the_state(
     assert systems["PIXEL"]["signed"] is False
 
 
-def test_it_answers_409_with_the_reasons(
-    api: Api, make_run: Callable[..., Run], lar: System, ada: User
-) -> None:
+def test_it_answers_409_with_the_reasons(api: Api, make_run: Callable[..., Run], lar: System, ada: User) -> None:
     make_run(350479)
     answer = act(api(ada), stage="bulk")
     assert answer.status_code == 409
     assert "express stage of LAR is unchecked" in answer.json()["detail"]
 
 
-def test_it_says_what_was_reopened_with_it(
-    api: Api, make_run: Callable[..., Run], lar: System, chi: User
-) -> None:
+def test_it_says_what_was_reopened_with_it(api: Api, make_run: Callable[..., Run], lar: System, chi: User) -> None:
     make_run(350479)
     client = api(chi)
     for stage in ("express", "bulk"):
@@ -89,7 +85,7 @@ def test_it_says_what_was_reopened_with_it(
     ],
 )
 def test_it_names_the_field_that_is_wrong(
-    api: Api, make_run: Callable[..., Run], lar: System, chi: User, changes: dict[str, Any], field: str
+    *, api: Api, make_run: Callable[..., Run], lar: System, chi: User, changes: dict[str, Any], field: str
 ) -> None:
     make_run(350479)
     answer = act(api(chi), **changes)
@@ -100,6 +96,7 @@ def test_it_names_the_field_that_is_wrong(
 
 @pytest.mark.parametrize(("who", "status"), [("nobody", 401), ("dee", 403), ("ben", 403)])
 def test_it_refuses_who_may_not(
+    *,
     api: Api,
     make_run: Callable[..., Run],
     lar: System,
@@ -120,8 +117,6 @@ def test_it_does_not_know_every_run(api: Api, chi: User) -> None:
     assert api(chi).get(f"/api/v1/runs/{10**30}/sign-offs/").status_code == 404
 
 
-def test_it_finds_a_system_whatever_its_case(
-    api: Api, make_run: Callable[..., Run], lar: System, ada: User
-) -> None:
+def test_it_finds_a_system_whatever_its_case(api: Api, make_run: Callable[..., Run], lar: System, ada: User) -> None:
     make_run(350479)
     assert act(api(ada), system="lar").json()["system"] == "LAR"

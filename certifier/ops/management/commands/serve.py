@@ -87,7 +87,20 @@ def children(host: str, port: int, web_processes: int) -> list[Child]:
     alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     work = [*celery, "worker", "-n", "work@%h", "-Q", "default,score", "-c", "2", *alone, *quiet]
     # Training has a process of its own, new for each job: it gives its memory back and never keeps others waiting.
-    train = [*celery, "worker", "-n", "train@%h", "-Q", "train", "-c", "1", *alone, *quiet, "--max-tasks-per-child", "1"]
+    train = [
+        *celery,
+        "worker",
+        "-n",
+        "train@%h",
+        "-Q",
+        "train",
+        "-c",
+        "1",
+        *alone,
+        *quiet,
+        "--max-tasks-per-child",
+        "1",
+    ]
     beat = [*celery, "beat", "--pidfile=", *quiet]
     # In a container everything is root; Celery's ten lines about it would hide what matters.
     as_root = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
