@@ -347,3 +347,8 @@ def dependency_tree(name: str, logic: LogicAt | None = None) -> Branch:
         return Branch(meaning, [grow(child, depth + 1) for child in direct])
 
     return grow(name, 0)
+
+
+def system_codes() -> list[tuple[int, str]]:
+    """(primary key, code) of every system."""
+    return list(System.objects.values_list("pk", "code"))
