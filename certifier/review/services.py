@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db.models import Max
 from django.utils import timezone
 
@@ -23,12 +25,20 @@ class SignOffRefused(CertifierError):
     """The request itself makes no sense; the message says what to send instead."""
 
 
-def sign_off(*, actor: User | None, run: Run, system: System, stage: str, comment: str = "") -> SignOff:
+def sign_off(
+    *,
+    actor: User | None,
+    run: Run,
+    system: System,
+    stage: str,
+    comment: str = "",
+    at: datetime | None = None,
+) -> SignOff:
     """Sign a stage of a system for a run: express, then bulk, then final.
 
     Experts of the system and coordinators; shifters sign the express stage. Raises NotSignable with every
     reason that stands against it (`rules.why_not_sign`). Recorded with the newest entry of the run, so that a
-    page can tell what was entered afterwards.
+    page can tell what was entered afterwards. `at` is for what was signed elsewhere before; left out it is now.
     """
     _check(stage, comment)
     with unit_of_work(actor) as unit:
@@ -37,17 +47,25 @@ def sign_off(*, actor: User | None, run: Run, system: System, stage: str, commen
         reasons = why_not_sign(run, system.code, stage, states_of(run, system))
         if reasons:
             raise NotSignable(reasons)
-        row = _act(unit, run, system, stage=stage, action=Action.SIGN, comment=comment)
+        row = _act(unit, run, system, stage=stage, action=Action.SIGN, comment=comment, at=at)
         unit.audit("review.sign_off", f"run {run.number}", {"system": system.code, "stage": stage})
     return row
 
 
-def reopen(*, actor: User | None, run: Run, system: System, stage: str, comment: str) -> list[SignOff]:
+def reopen(
+    *,
+    actor: User | None,
+    run: Run,
+    system: System,
+    stage: str,
+    comment: str,
+    at: datetime | None = None,
+) -> list[SignOff]:
     """Take a signature back, for a reason. Later stages that are signed are reopened with it, each by a row
     of its own.
 
     Experts of the system and coordinators. Raises NotSignable when the stage is not signed. Returns the rows,
-    the stage that was asked for first.
+    the stage that was asked for first. `at` as for `sign_off`.
     """
     _check(stage, comment)
     if not comment.strip():
@@ -60,7 +78,9 @@ def reopen(*, actor: User | None, run: Run, system: System, stage: str, comment:
         if reasons:
             raise NotSignable(reasons)
         stages = reopened_with(stage, states)
-        rows = [_act(unit, run, system, stage=each, action=Action.REOPEN, comment=comment) for each in stages]
+        rows = [
+            _act(unit, run, system, stage=each, action=Action.REOPEN, comment=comment, at=at) for each in stages
+        ]
         unit.audit(
             "review.reopen",
             f"run {run.number}",
@@ -79,9 +99,7 @@ def states_of(run: Run, system: System) -> dict[str, str]:
 
 def _check(stage: str, comment: str) -> None:
     if stage not in Stage.values:
-        raise SignOffRefused(
-            f"“{stage[:40]}” is no stage. Choose one of {', '.join(Stage.values)}.", field="stage"
-        )
+        raise SignOffRefused(f"“{stage[:40]}” is no stage. Choose one of {', '.join(Stage.values)}.", field="stage")
     if len(comment) > LONGEST_COMMENT:
         raise SignOffRefused(f"A comment has at most {LONGEST_COMMENT} characters.", field="comment")
 
@@ -95,7 +113,16 @@ def _locked(run: Run) -> Run:
     return Run.objects.select_for_update(no_key=True).get(pk=run.pk)
 
 
-def _act(unit: Unit, run: Run, system: System, *, stage: str, action: Action, comment: str) -> SignOff:
+def _act(
+    unit: Unit,
+    run: Run,
+    system: System,
+    *,
+    stage: str,
+    action: Action,
+    comment: str,
+    at: datetime | None,
+) -> SignOff:
     newest = Entry.objects.filter(run=run).aggregate(newest=Max("id"))["newest"] or 0
     row = SignOff.objects.create(
         run=run,
@@ -105,7 +132,7 @@ def _act(unit: Unit, run: Run, system: System, *, stage: str, action: Action, co
         comment=comment.strip(),
         by=unit.actor,  # type: ignore[misc]  # the audit room knows no more than that it is a person
         by_name=unit.actor_name,
-        at=timezone.now(),
+        at=at or timezone.now(),
         entry_id=newest,
     )
     data = {"system": system.code, "stage": stage, "action": str(action)}
