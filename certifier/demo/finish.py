@@ -1,0 +1,84 @@
+"""What follows the load: background jobs that really ran, the accounts on paper, the closing table."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import Sum
+
+from certifier.accounts.models import User
+from certifier.defects.models import Defect, Entry, Tag
+from certifier.goodruns.models import GoodRunList
+from certifier.ops import jobs
+from certifier.ops import services as ops
+from certifier.ops.models import Job, JobState, Trigger
+from certifier.review.models import SignOff
+from certifier.runs.models import Lumisection, Run, RunProfile
+
+from . import load, people, world
+
+
+def run_jobs() -> None:
+    """Three jobs: a check of the world, the import of a file that was cut off, the same file whole."""
+    chi = User.objects.get(username=people.COORDINATOR)
+    text = load.ready_list(list(world.runs()))
+    with quiet():
+        perform("demo.check_world", {}, chi)
+        broken = perform("demo.import_list", {"name": load.READY_LIST, "text": text[: len(text) // 2]}, chi)
+        if broken.state == JobState.FAILED:
+            ops.acknowledge_job(actor=chi, job=broken)
+        perform("demo.import_list", {"name": load.READY_LIST, "text": text}, chi)
+
+
+def perform(kind: str, arguments: dict[str, str], actor: User) -> Job:
+    """Ask for a job and do it here; its message in the queue then finds it done."""
+    name = arguments.get("name", "")
+    job = jobs.start(kind, key=f"{kind}:{name}", arguments=arguments, actor=actor, trigger=Trigger.COMMAND)
+    jobs.perform(job.pk)
+    job.refresh_from_db()
+    return job
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """A failure that is part of the story is no news for the terminal."""
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def accounts_file() -> Path:
+    return Path(settings.CERTIFIER_VAR) / "demo_accounts.txt"
+
+
+def write_accounts() -> Path:
+    """The demo's accounts, for `serve` to print and the login page to show."""
+    lines = [f"Demo accounts, each with the password “{people.PASSWORD}”:", ""]
+    lines += [f"{person.username:<5} {person.first_name} {person.last_name}, {person.does}" for person in people.PEOPLE]
+    path = accounts_file()
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def summary() -> list[tuple[str, str]]:
+    """What there is now, as (what, how much)."""
+    recorded = RunProfile.objects.aggregate(total=Sum("recorded_inv_nb"))["total"] or 0.0
+    virtual = Defect.objects.exclude(expression=None).count()
+    return [
+        ("runs", f"{Run.objects.count():,}"),
+        ("lumisections", f"{Lumisection.objects.count():,}"),
+        ("recorded", f"{recorded / 1e3:,.1f} /pb"),
+        ("defects", f"{Defect.objects.count() - virtual:,} primary, {virtual:,} virtual"),
+        ("entries", f"{Entry.objects.count():,}"),
+        ("tags", ", ".join(Tag.objects.order_by("id").values_list("name", flat=True))),
+        ("sign-offs", f"{SignOff.objects.count():,}"),
+        ("good-run lists", f"{GoodRunList.objects.count():,}"),
+        ("jobs", f"{Job.objects.count():,}"),
+        ("accounts", f"{User.objects.count():,}, see {accounts_file()}"),
+    ]

@@ -1,0 +1,37 @@
+"""`manage.py load_demo`: a small world to look at, in an empty database."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from certifier.audit.errors import CertifierError
+from certifier.demo import finish, load, people
+
+
+class Command(BaseCommand):
+    help = "Load the demo: 30 runs with defects, sign-offs, tags and lists, all or nothing. Doing it again changes nothing."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        started = time.monotonic()
+        if load.is_there():
+            self.stdout.write("The demo is loaded already; nothing was changed.")
+        else:
+            try:
+                load.load(self.say)
+            except CertifierError as error:
+                raise CommandError(error.message) from error
+            self.say("background jobs")
+            finish.run_jobs()
+            self.stdout.write(f"The demo is loaded, in {time.monotonic() - started:.0f} s.")
+        finish.write_accounts()
+        rows = finish.summary()
+        width = max(len(what) for what, _ in rows)
+        for what, much in rows:
+            self.stdout.write(f"  {what:<{width}}  {much}")
+        self.stdout.write(f"Everybody's password is “{people.PASSWORD}”: try ada, ben, chi, dee or ova.")
+
+    def say(self, what: str) -> None:
+        self.stderr.write(f"loading {what} …")
