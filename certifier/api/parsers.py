@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
+import numpy as np
 from django.conf import settings
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
@@ -16,6 +17,8 @@ from certifier.audit.errors import TooLarge
 DEEPEST = 32
 LARGEST_INTEGER = 2**63 - 1
 UNSTORABLE = "\x00"
+# Digits in a row; 1e308 is the largest power of ten that a float holds.
+LONGEST_FINITE = 300
 
 
 class JSONParser(BaseParser):
@@ -42,12 +45,14 @@ def parse_object(body: bytes) -> dict[str, Any]:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ParseError(f"The body is not UTF-8: byte {error.start + 1} cannot be read.") from error
+    # Asking for every number costs more than reading them all, so it is done only where one can overflow.
+    parse_float = _finite if _may_overflow(body) else None
     try:
         value = json.loads(
             text,
             object_pairs_hook=_unique,
             parse_constant=_refuse_constant,
-            parse_float=_finite,
+            parse_float=parse_float,
             parse_int=_integer,
         )
     except json.JSONDecodeError as error:
@@ -79,6 +84,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ParseError(f"{name} is not JSON. Send null where a number is missing.")
+
+
+def _may_overflow(body: bytes) -> bool:
+    """Whether a number has an exponent, or so many digits that it needs none to be too large."""
+    codes = np.frombuffer(body, dtype=np.uint8)
+    is_digit = (codes >= ord("0")) & (codes <= ord("9"))
+    exponents = is_digit[:-1] & ((codes[1:] | 0x20) == ord("e"))
+    others = np.flatnonzero(~is_digit)
+    return bool(exponents.any() or (len(others) and np.diff(others).max(initial=0) > LONGEST_FINITE))
 
 
 def _finite(text: str) -> float:
