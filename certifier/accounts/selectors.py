@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import F
 
-from .models import ApiToken
+from .models import ApiToken, User
 from .permissions import remember_roles
 from .services import digest_of
 
@@ -24,3 +24,15 @@ def token_of_key(key: str) -> ApiToken | None:
     token = rows[0]
     remember_roles(token.user, ((row.granted, row.granted_system) for row in rows if row.granted is not None))
     return token
+
+
+def user_with_roles(pk: object) -> User | None:
+    """The account of a primary key, whose roles are then known: one query, one row per grant."""
+    rows = list(
+        User.objects.filter(pk=pk).annotate(granted=F("grants__role"), granted_system=F("grants__system_id"))
+    )
+    if not rows:
+        return None
+    user = rows[0]
+    remember_roles(user, ((row.granted, row.granted_system) for row in rows if row.granted is not None))
+    return user

@@ -1,0 +1,26 @@
+"""What people fill in about their own account."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django import forms
+from django.utils import timezone
+
+NEVER = ""
+LIFETIMES = [("30", "30 days"), ("90", "90 days"), ("365", "a year"), (NEVER, "no end")]
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(
+        label="what uses it",
+        max_length=80,
+        widget=forms.TextInput(attrs={"placeholder": "mirror of the run registry", "autocomplete": "off"}),
+    )
+    lifetime = forms.ChoiceField(label="works for", choices=LIFETIMES, initial="90", required=False)
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the token ends; None when it does not."""
+        days = self.cleaned_data["lifetime"]
+        return None if days == NEVER else timezone.now() + timedelta(days=int(days))
