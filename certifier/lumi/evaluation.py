@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from .errors import LumiError, shown
-from .lumiset import LumiSet, bit_numbers, bit_ranges, trusted
+from .lumiset import LumiSet, bit_edges, trusted
 from .plan import Plan
 from .programs import Bounds, contributions
 from .slots import Slots
@@ -27,6 +26,8 @@ class Evaluation:
         self._bounds = bounds
         self._junctions = plan.junctions
         self._contributions: dict[int, dict[int, int]] = {}
+        # Where sets begin and end, by their bits: a virtual defect is often a cause of several others.
+        self._edges: dict[int, list[int]] = {}
 
     @property
     def domain(self) -> LumiSet:
@@ -61,37 +62,14 @@ class Evaluation:
         false. A primary defect is its own cause. There are none where the defect is unknown.
         """
         slot = self._slot(name)
-        if not self._slots.is_virtual(slot):
-            return _stretches({slot: self._bounds.lower[slot]}, self._slots.names)
-        return _stretches(self._contributed(slot), self._slots.names)
-
-    def roots(self, name: str) -> dict[str, int]:
-        """Which primary defects are behind its presence, and where: bitsets by name, together all of where
-        it is.
-
-        Its causes, with a virtual one replaced by the causes of that, on the same lumisections, and so on. A
-        negated cause stands for itself, with `!` before it. There is nothing where the defect is unknown.
-        """
-        slot = self._slot(name)
-        waiting = {slot: self._bounds.lower[slot]}
-        found: dict[str, int] = {}
-        while waiting:
-            # A definition comes after all it names: once it is the last one left, all its lumisections are
-            # known.
-            here = max(waiting)
-            active = waiting.pop(here)
-            junction = self._junctions.get(here)
-            if junction is None:
-                if active:
-                    found[self._slots.names[here]] = active
-                continue
-            for cause, bits in contributions(junction, self._bounds, active).items():
-                if cause >= 0:
-                    waiting[cause] = waiting.get(cause, 0) | bits
-                else:
-                    label = f"!{self._slots.names[~cause]}"
-                    found[label] = found.get(label, 0) | bits
-        return found
+        if self._slots.is_virtual(slot):
+            contributed = self._contributed(slot)
+        else:
+            contributed = {slot: self._bounds.lower[slot]}
+        names = self._slots.names
+        return self._stretches(
+            sorted([(names[cause] if cause >= 0 else f"!{names[~cause]}", bits) for cause, bits in contributed.items()])
+        )
 
     def recoverable(self, name: str, recoverable: Mapping[str, int]) -> LumiSet:
         """Where it is present and every cause of it is recoverable, down to the primary defects.
@@ -123,6 +101,29 @@ class Evaluation:
             junction = self._junctions.get(slot)
             found = contributions(junction, self._bounds, self._bounds.lower[slot]) if junction else {}
             self._contributions[slot] = found
+        return found
+
+    def _stretches(self, causes: list[tuple[str, int]]) -> Causes:
+        """Cut where any cause begins or ends: neighbours differ in their causes then, or a gap lies between."""
+        turns: dict[int, int] = {}  # by place: the causes, as flags, that begin or end there
+        labels: dict[int, tuple[str, ...]] = {}  # by the flags of the causes that are true together
+        for index, (label, bits) in enumerate(causes):
+            flag = 1 << index
+            labels[flag] = (label,)
+            edges = self._edges.get(bits)
+            if edges is None:
+                edges = self._edges[bits] = bit_edges(bits)
+            for place in edges:
+                turns[place] = turns.get(place, 0) ^ flag
+        found: Causes = []
+        start = state = 0
+        for place in sorted(turns):
+            if state:
+                if state not in labels:
+                    labels[state] = tuple([label for index, (label, _) in enumerate(causes) if state >> index & 1])
+                found.append((trusted((1 << place) - (1 << start)), labels[state]))
+            state ^= turns[place]
+            start = place
         return found
 
     def _behind(self, slot: int) -> list[int]:
@@ -171,27 +172,3 @@ class _PresentBits(Mapping[str, int]):
 
     def __len__(self) -> int:
         return self._evaluation._slots.primaries + len(self._evaluation._junctions)
-
-
-def _stretches(contributed: Mapping[int, int], names: tuple[str, ...]) -> Causes:
-    """Cut where any contribution begins or ends: neighbours have different causes then, or a gap between."""
-    labelled = sorted(
-        (names[literal] if literal >= 0 else f"!{names[~literal]}", bits) for literal, bits in contributed.items()
-    )
-    toggled: dict[int, int] = defaultdict(int)  # by place: the causes, as flags, that begin or end there
-    for index, (_, bits) in enumerate(labelled):
-        for first, last in bit_ranges(bits):
-            toggled[first] ^= 1 << index
-            toggled[last + 1] ^= 1 << index
-    found: Causes = []
-    seen: dict[int, tuple[str, ...]] = {}
-    start = state = 0
-    for place in sorted(toggled):
-        if state:
-            causes = seen.get(state)
-            if causes is None:
-                causes = seen[state] = tuple([labelled[index][0] for index in bit_numbers(state)])
-            found.append((trusted((1 << place) - (1 << start)), causes))
-        state ^= toggled[place]
-        start = place
-    return found

@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Final
 
 from .errors import CyclicDefinition, ExpressionError, LumiError, UnknownName, shown
-from .evaluation import Evaluation, Plan
+from .evaluation import Evaluation
 from .expressions import Expression, check_name, parse
 from .lumiset import LumiSet
-from .programs import Bounds, normal_form
+from .plan import Plan
+from .programs import normal_form
 from .slots import Slots
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
@@ -89,27 +90,13 @@ class Logic:
         set, ignored virtual ones as absent. The answer for a lumisection depends on nothing else that is
         asked. Raises UnknownName, and LumiError when `present` or `unknown` name a virtual defect.
         """
-        whole = domain.bits if isinstance(domain, LumiSet) else domain
-        if whole < 0 or whole & 1:
-            raise LumiError("the domain is no set of lumisections; give LumiSet.whole(last), not a number.")
+        whole = domain.bits if isinstance(domain, LumiSet) else LumiSet.from_bits(domain).bits
         plan = self._plan(only, ignore)
-        lower = [0] * len(self._slots)
-        self._fill(lower, present, whole, plan)
-        upper = lower
-        if any(unknown.values()):
-            upper = lower.copy()
-            self._fill(upper, unknown, whole, plan)
-        for slot, junction in plan.steps:
-            lower[slot] = junction.program(lower, upper, whole)
-            if upper is not lower:
-                upper[slot] = junction.program(upper, lower, whole)
-        return Evaluation(self._slots, plan, Bounds(lower, upper, whole))
-
-    def _fill(self, values: list[int], given: Mapping[str, int], domain: int, plan: Plan) -> None:
-        for name, bits in given.items():
-            slot = self._slots.primary(name)
-            if slot not in plan.ignored:
-                values[slot] |= bits & domain
+        slot = self._slots.primary
+        recorded = [(slot(name), bits) for name, bits in present.items()]
+        doubtful = [(slot(name), bits) for name, bits in unknown.items() if bits]
+        bounds = plan.run(recorded, doubtful, whole)
+        return Evaluation(self._slots, plan, bounds)
 
     def _plan(self, only: Collection[str] | None, ignore: Collection[str]) -> Plan:
         asked = (None if only is None else frozenset(only), frozenset(ignore))
@@ -124,8 +111,8 @@ class Logic:
         ignored = frozenset(self._slots.of(name) for name in ignore)
         keys = self._direct if only is None else [self.spelled(name).lower() for name in only]
         reached = {self._slots.by_key[key] for key in self._reached(keys, ignored)}
-        wanted = [slot for slot in self._junctions if slot in reached and slot not in ignored]
-        return Plan(tuple((slot, self._junctions[slot]) for slot in wanted), ignored)
+        wanted = {slot: each for slot, each in self._junctions.items() if slot in reached - ignored}
+        return Plan.of(wanted, ignored, len(self._slots))
 
     def _reached(self, keys: Iterable[str], ignored: frozenset[int]) -> set[str]:
         """These and all that they depend on, but for what only something ignored depends on."""

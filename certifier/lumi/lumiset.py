@@ -39,7 +39,7 @@ class LumiSet:
     bits: int
 
     def __new__(cls) -> LumiSet:
-        return _from_trusted(0)
+        return trusted(0)
 
     # -- makers ------------------------------------------------------------------------------------
 
@@ -77,7 +77,7 @@ class LumiSet:
         for pair in pairs:
             first, last = LUMISECTIONS.pair(pair)
             bits |= (2 << last) - (1 << first)
-        return _from_trusted(bits)
+        return trusted(bits)
 
     @staticmethod
     def from_numbers(numbers: Iterable[int]) -> LumiSet:
@@ -88,12 +88,12 @@ class LumiSet:
         for value in numbers:
             number = LUMISECTIONS.number(value)
             mask[number >> 3] |= 1 << (number & 7)
-        return _from_trusted(int.from_bytes(mask, "little"))
+        return trusted(int.from_bytes(mask, "little"))
 
     @staticmethod
     def whole(last: int) -> LumiSet:
         """Lumisections 1 to `last`; empty for 0, the length of a run of which nothing is known yet."""
-        return _from_trusted((2 << _length(last)) - 2)
+        return trusted((2 << _length(last)) - 2)
 
     @staticmethod
     def from_mask(mask: npt.ArrayLike, first: int = 1) -> LumiSet:
@@ -120,7 +120,7 @@ class LumiSet:
             )
         if bits.bit_length() > MAX_LUMISECTION + 1:
             LUMISECTIONS.within(bits.bit_length() - 1)
-        return _from_trusted(int(bits))
+        return trusted(int(bits))
 
     @staticmethod
     def from_iovs(iovs: Iterable[tuple[int, int]], run: int, last: int | None = None) -> LumiSet:
@@ -138,7 +138,7 @@ class LumiSet:
             part = interval.within(run, last)
             if part is not None:
                 bits |= (2 << part[1]) - (1 << part[0])
-        return _from_trusted(bits)
+        return trusted(bits)
 
     # -- what is in it -----------------------------------------------------------------------------
 
@@ -195,16 +195,16 @@ class LumiSet:
     # -- algebra -----------------------------------------------------------------------------------
 
     def __or__(self, other: LumiSet) -> LumiSet:
-        return _from_trusted(self.bits | other.bits) if isinstance(other, LumiSet) else NotImplemented
+        return trusted(self.bits | other.bits) if isinstance(other, LumiSet) else NotImplemented
 
     def __and__(self, other: LumiSet) -> LumiSet:
-        return _from_trusted(self.bits & other.bits) if isinstance(other, LumiSet) else NotImplemented
+        return trusted(self.bits & other.bits) if isinstance(other, LumiSet) else NotImplemented
 
     def __sub__(self, other: LumiSet) -> LumiSet:
-        return _from_trusted(self.bits & ~other.bits) if isinstance(other, LumiSet) else NotImplemented
+        return trusted(self.bits & ~other.bits) if isinstance(other, LumiSet) else NotImplemented
 
     def __xor__(self, other: LumiSet) -> LumiSet:
-        return _from_trusted(self.bits ^ other.bits) if isinstance(other, LumiSet) else NotImplemented
+        return trusted(self.bits ^ other.bits) if isinstance(other, LumiSet) else NotImplemented
 
     def complement(self, domain: LumiSet | int) -> LumiSet:
         """What of the domain is not in the set. An integer is the length of the run."""
@@ -212,7 +212,7 @@ class LumiSet:
 
     def clip(self, last: int) -> LumiSet:
         """The part up to and including `last`."""
-        return _from_trusted(self.bits & ((2 << _length(last)) - 1))
+        return trusted(self.bits & ((2 << _length(last)) - 1))
 
     def isdisjoint(self, other: LumiSet) -> bool:
         return not self.bits & other.bits
@@ -257,36 +257,41 @@ class LumiSet:
 _set_bits = LumiSet.__dict__["bits"].__set__
 
 
-def bit_ranges(bits: int) -> list[Range]:
-    """The maximal runs of set bits as inclusive ranges, ascending."""
-    ranges: list[Range] = []
-    while bits:
-        if len(ranges) == 4:
-            return ranges + _ranges_by_search(bits)
-        low = bits & -bits
-        rest = bits + low  # the carry clears the lowest block and stops right after it
-        ranges.append((low.bit_length() - 1, (rest & -rest).bit_length() - 2))
-        bits &= rest
-    return ranges
+def bit_edges(bits: int) -> list[int]:
+    """The places where membership changes, ascending: where a block of set bits begins, and right after it ends."""
+    changes = bits ^ (bits << 1)
+    edges: list[int] = []
+    while changes:
+        if len(edges) == 8:
+            return edges + _places_by_search(changes)
+        low = changes & -changes
+        edges.append(low.bit_length() - 1)
+        changes ^= low
+    return edges
 
 
-def _ranges_by_search(bits: int) -> list[Range]:
-    """The same for many blocks: searching the binary text is linear, clearing block after block copies
-    the integer each time.
+def _places_by_search(bits: int) -> list[int]:
+    """The places of many set bits: searching the binary text is linear, clearing bit after bit copies the integer
+    each time.
     """
     text = f"{bits:b}"
     top = len(text) - 1  # the text begins with the highest bit
-    ranges = []
-    one = text.rfind("1")
-    while one >= 0:
-        zero = text.rfind("0", 0, one)
-        ranges.append((top - one, top - zero - 1))
-        one = text.rfind("1", 0, zero) if zero > 0 else -1
-    return ranges
+    places = []
+    found = text.rfind("1")
+    while found >= 0:
+        places.append(top - found)
+        found = text.rfind("1", 0, found)
+    return places
 
 
-def _from_trusted(bits: int) -> LumiSet:
-    """The set of these bits, which come from other sets and need no look."""
+def bit_ranges(bits: int) -> list[Range]:
+    """The maximal blocks of set bits as inclusive ranges, ascending."""
+    edges = iter(bit_edges(bits))
+    return [(first, after - 1) for first, after in zip(edges, edges, strict=True)]
+
+
+def trusted(bits: int) -> LumiSet:
+    """The set of these bits, which come from other sets and need no look (`LumiSet.from_bits` looks)."""
     made: LumiSet = _make(LumiSet)
     _set_bits(made, bits)
     return made
@@ -309,7 +314,7 @@ def _parse_slowly(text: object, last: int | None) -> LumiSet:
             return _parse_all(found, length)
         first, until = LUMISECTIONS.parse_token(token, length)
         bits |= (2 << until) - (1 << first)
-    return _from_trusted(bits)
+    return trusted(bits)
 
 
 def _parse_all(found: list[str], length: int | None) -> LumiSet:

@@ -38,6 +38,11 @@ class Junction:
     def is_literal(self) -> bool:
         return len(self.present) + len(self.absent) == 1 and not self.parts
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is the `or` of defects, nothing else: the common case by far."""
+        return self.is_any and not self.absent and not self.parts
+
 
 def normal_form(expression: Expression, slots: Mapping[str, int], *, negated: bool = False) -> Junction:
     """The expression, or its negation, over slots; `slots` is by lower-case name."""
@@ -70,24 +75,9 @@ def _joined(is_any: bool, members: list[Junction]) -> Junction:
 def _junction(
     is_any: bool, present: tuple[int, ...], absent: tuple[int, ...], parts: tuple[Junction, ...] = ()
 ) -> Junction:
-    programs = tuple(part.program for part in parts)
-    if not is_any:
-        program = _all_of(present, absent, programs)
-    elif absent or parts:
-        program = _any_of(present, absent, programs)
-    else:  # the plain list of defects, by far the most common, is one tight loop
-        program = _any_present(present)
+    make = _any_of if is_any else _all_of
+    program = make(present, absent, tuple(part.program for part in parts))
     return Junction(is_any, present, absent, parts, program)
-
-
-def _any_present(present: tuple[int, ...]) -> Program:
-    def program(plain: Values, _negated: Values, _domain: int) -> int:
-        bits = 0
-        for slot in present:
-            bits |= plain[slot]
-        return bits
-
-    return program
 
 
 def _any_of(present: tuple[int, ...], absent: tuple[int, ...], parts: tuple[Program, ...]) -> Program:
@@ -136,6 +126,8 @@ def contributions(junction: Junction, bounds: Bounds, active: int) -> dict[int, 
 
     Bitsets by slot, `~slot` for a negated literal; none of them is empty.
     """
+    if junction.is_plain:
+        return {slot: bits for slot in junction.present if (bits := bounds.lower[slot])}
     found: dict[int, int] = {}
     if active:
         _contribute(junction, bounds, active, found)

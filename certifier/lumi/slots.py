@@ -31,7 +31,9 @@ class Slots:
 
     def primary(self, name: str) -> int:
         """The slot of a primary defect. Raises UnknownName, and LumiError for a virtual defect."""
-        slot = self.of(name)
+        slot = self._by_name.get(name)
+        if slot is None:
+            slot = self.of(name)
         if slot >= self.primaries:
             raise LumiError(f"{shown(name)} is virtual: it follows from other defects, it is not recorded.")
         return slot
