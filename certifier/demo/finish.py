@@ -58,9 +58,10 @@ def accounts_file() -> Path:
 
 
 def write_accounts() -> Path:
-    """The demo's accounts, for `serve` to print and the login page to show."""
-    lines = [f"Demo accounts, each with the password “{people.PASSWORD}”:", ""]
-    lines += [f"{person.username:<5} {person.first_name} {person.last_name}, {person.does}" for person in people.PEOPLE]
+    """The demo's accounts, for `serve` to print and the sign-in page to show: name, password, what they are."""
+    width = max(len(person.username) for person in people.PEOPLE)
+    lines = ["# Accounts of the demo. Remove this file, and the sign-in page no longer names them."]
+    lines += [f"{person.username:<{width}}  {people.PASSWORD}  {person.does}" for person in people.PEOPLE]
     path = accounts_file()
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

@@ -1,7 +1,7 @@
 """Writing the demo's world through the rooms' own services: the same checks, audit events and feed as anybody's work.
 
-Everything up to the newest list is one transaction, so a load that breaks off leaves nothing behind. Entries and signatures carry
-the times at which they would have been made; tags and lists are made when they are made.
+All of it is one transaction, so a load that breaks off leaves nothing behind. Entries and signatures carry the times at
+which they would have been made; tags and lists that of the load.
 """
 
 from __future__ import annotations
@@ -228,7 +228,11 @@ def datasets_of(run: world.WorldRun) -> Iterator[tuple[str, str, dict[str, Any]]
     """(name, stage, attributes) of what the reconstruction has made of a run so far."""
     if not run.last:
         return
-    yield f"{world.PROJECT}.express_express.x554_m1971", "express", {"events": run.attributes["streams"]["express_express"]}
+    yield (
+        f"{world.PROJECT}.express_express.x554_m1971",
+        "express",
+        {"events": run.attributes["streams"]["express_express"]},
+    )
     if run.ended_at and run.ended_at + timedelta(days=3) < world.END_OF_WORLD:
         yield f"{world.PROJECT}.physics_Main.f937_m1972", "bulk", {"events": run.attributes["streams"]["physics_Main"]}
 
@@ -249,5 +253,7 @@ def references(taken: list[world.WorldRun]) -> dict[int, int]:
 
 def ready_list(taken: list[world.WorldRun]) -> str:
     """A golden JSON of the lumisections that the online system called ready, of periods K and L."""
-    ready = {str(run.number): [list(pair) for pair in run.ready] for run in taken if run.ready and run.fill.period != "M"}
+    ready = {
+        str(run.number): [list(pair) for pair in run.ready] for run in taken if run.ready and run.fill.period != "M"
+    }
     return json.dumps(ready)

@@ -19,7 +19,7 @@ class Person(NamedTuple):
         """For the list of accounts."""
         if self.systems:
             return f"expert of {', '.join(self.systems)}"
-        return self.role or "no role: can log in and sees nothing"
+        return self.role or "no role, may read nothing"
 
 
 PEOPLE = (

@@ -1,6 +1,7 @@
 """Who signed which stage of which run, in the order of time, so that every state of a signature can be seen somewhere.
 
-Period K is signed to the end, period L mostly to the bulk stage, period M has begun. What is not ordinary is written out below.
+Period K is signed to the end, period L mostly to the bulk stage, period M has begun. What is not ordinary is written
+out below.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ SPECIAL = {
 HELD_BACK = {
     (SHOWCASE, "LAR"): 2, (SHOWCASE, "JET"): 0, (SHOWCASE, "MET"): 0, (SHOWCASE, "TAU"): 0, (SHOWCASE, "BTAG"): 0,
     (SHOWCASE, "EGAMMA"): 1, (SHOWCASE, "CSC"): 1, (SHOWCASE, "TRIG_HLT"): 1,
-    (350440, "MDT"): 1, (350558, "LAR"): 1, (350558, "PIXEL"): 1, (350771, "MET"): 0, (350771, "JET"): 1, (350767, "LUMI"): 1,
-    (350220, "BTAG"): 2, (350361, "TILE"): 2,
+    (350440, "MDT"): 1, (350558, "LAR"): 1, (350558, "PIXEL"): 1, (350771, "MET"): 0, (350771, "JET"): 1,
+    (350767, "LUMI"): 1, (350220, "BTAG"): 2, (350361, "TILE"): 2,
 }  # fmt: skip
 
 
@@ -52,11 +53,16 @@ class Act(NamedTuple):
 REOPENED = (
     Act(at(30, 10, 12), SHOWCASE, "LAR", "bulk", REOPEN, "ada",
         "Two front-end boards of half barrel A are read out anew in the reprocessing; look at 117-133 again"),
-    Act(at(21, 15, 40), 350549, "TRIG_L1", "bulk", REOPEN, "jon", "Prescales of LB 40-55 differ from the key in the log, asking the shift"),
-    Act(at(23, 9, 5), 350193, "TRT", "bulk", REOPEN, "fay", "Gas analysis arrived: the xenon fraction was low for longer than recorded"),
-    Act(at(24, 11, 30), 350193, "TRT", "bulk", SIGN, "fay", "LB 66-138 recorded, the rest is fine"),
-    Act(at(26, 16, 20), 350013, "MDT", "final", REOPEN, COORDINATOR, "Stand-by of both end-caps is not in the list of defects; please compare"),
-    Act(at(29, 9, 45), 350013, "MDT", "final", SIGN, "hal", "Compared: the stand-by ended before stable beams"),
+    Act(at(21, 15, 40), 350549, "TRIG_L1", "bulk", REOPEN, "jon",
+        "Prescales of LS 40-55 differ from the key in the log, asking the shift"),
+    Act(at(23, 9, 5), 350193, "TRT", "bulk", REOPEN, "fay",
+        "Gas analysis arrived: the xenon fraction was low for longer than recorded"),
+    Act(at(24, 11, 30), 350193, "TRT", "bulk", SIGN, "fay",
+        "Recorded to the end of the run, LS 1-65 are fine"),
+    Act(at(26, 16, 20), 350013, "MDT", "final", REOPEN, COORDINATOR,
+        "Stand-by of both end-caps is not in the list of defects; please compare"),
+    Act(at(29, 9, 45), 350013, "MDT", "final", SIGN, "hal",
+        "Compared: the stand-by ended before stable beams"),
 )  # fmt: skip
 
 

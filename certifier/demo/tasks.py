@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Sum
+
 from certifier.accounts.models import User
 from certifier.goodruns import formats
 from certifier.goodruns import services as goodruns
@@ -26,7 +28,7 @@ def check_world(job: JobHandle) -> dict[str, Any]:
     lumisections = 0
     for done, plan in enumerate(planned, start=1):
         run = Run.objects.get(number=plan.number)
-        recorded = sum(Lumisection.objects.filter(run=run).values_list("recorded_inv_nb", flat=True))
+        recorded = Lumisection.objects.filter(run=run).aggregate(sum=Sum("recorded_inv_nb"))["sum"] or 0.0
         expected = float(plan.recorded.sum())
         if run.last_lumisection < plan.last or abs(recorded - expected) > TOLERANCE * max(expected, 1.0):
             raise NotAsPlanned(f"Run {plan.number} holds {recorded:.3f} /nb where {expected:.3f} were generated.")

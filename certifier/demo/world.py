@@ -1,9 +1,9 @@
 """The machine of the demo: thirteen fills of spring 2018, their thirty runs, and what each lumisection saw.
 
-Pure numpy, and the same numbers on every machine. The world ends on 2018-06-03 00:00 UTC: then the last run is still going
-on, and the one before it waits for its lumisections. Luminosity follows from pile-up and the number of colliding bunches,
-L = μ n f / σ, as in an intensity ramp-up after a stop: later fills have more bunches. Runs, fills and numbers are invented;
-only run 350479 has the defects of a slide that its users know.
+Pure numpy, and the same numbers every time. The world ends on 2018-06-03 00:00 UTC: then the last run is still going
+on, and the one before it waits for its lumisections. Luminosity follows from pile-up and the number of colliding
+bunches, L = μ n f / σ, as in an intensity ramp-up after a stop: later fills have more bunches. Runs, fills and numbers
+are invented; only run 350479 has the defects of a slide that its users know.
 """
 
 from __future__ import annotations
@@ -57,15 +57,24 @@ def at(day: int, hour: int, minute: int, month: int = 5) -> datetime:
 
 
 FILLS = (
-    Fill(6648, "K", at(6, 20, 24), 604, 140, 38.0, 11.5, runs=((350013, -46, 318), (350026, 276, 40), (350031, 321, 290))),
-    Fill(6650, "K", at(7, 23, 10), 688, 140, 41.0, 12.2, scan=True, runs=((350067, -41, 733),)),
-    Fill(6654, "K", at(9, 15, 34), 637, 204, 44.0, 10.5, runs=((350121, -38, 455), (350144, 422, 219))),
-    Fill(6659, "K", at(10, 21, 40), 704, 204, 46.0, 13.0, toroid=False, runs=((350184, -52, 612), (350193, 566, 142))),
-    Fill(6663, "K", at(12, 0, 5), 842, 312, 56.0, 11.0, level=50.0, runs=((350220, -40, 884),)),
-    Fill(6674, "K", at(12, 16, 40), 641, 312, 52.0, 9.8, runs=((350310, -49, 206), (350329, 163, 174), (350361, 343, 301))),
-    Fill(6682, "L", at(13, 19, 10), 1455, 312, 57.0, 14.6, level=48.0, runs=((350440, -37, 1496),)),
-    Fill(6688, "L", at(14, 21, 49), 653, 318, 57.7, 9.55, runs=((SHOWCASE, -64, 719),)),
-    Fill(6690, "L", at(15, 16, 2), 615, 590, 55.0, 10.2, runs=((350531, -42, 387), (350549, 350, 121), (350558, 478, 140))),
+    Fill(6648, "K", at(6, 20, 24), 604, 140, 38.0, 11.5,
+         runs=((350013, -46, 318), (350026, 276, 40), (350031, 321, 290))),
+    Fill(6650, "K", at(7, 23, 10), 688, 140, 41.0, 12.2, scan=True,
+         runs=((350067, -41, 733),)),
+    Fill(6654, "K", at(9, 15, 34), 637, 204, 44.0, 10.5,
+         runs=((350121, -38, 455), (350144, 422, 219))),
+    Fill(6659, "K", at(10, 21, 40), 704, 204, 46.0, 13.0, toroid=False,
+         runs=((350184, -52, 612), (350193, 566, 142))),
+    Fill(6663, "K", at(12, 0, 5), 842, 312, 56.0, 11.0, level=50.0,
+         runs=((350220, -40, 884),)),
+    Fill(6674, "K", at(12, 16, 40), 641, 312, 52.0, 9.8,
+         runs=((350310, -49, 206), (350329, 163, 174), (350361, 343, 301))),
+    Fill(6682, "L", at(13, 19, 10), 1455, 312, 57.0, 14.6, level=48.0,
+         runs=((350440, -37, 1496),)),
+    Fill(6688, "L", at(14, 21, 49), 653, 318, 57.7, 9.55,
+         runs=((SHOWCASE, -64, 719),)),
+    Fill(6690, "L", at(15, 16, 2), 615, 590, 55.0, 10.2,
+         runs=((350531, -42, 387), (350549, 350, 121), (350558, 478, 140))),
     Fill(6700, "L", at(18, 9, 48), 788, 733, 58.0, 12.4, level=52.0, scan=True,
          runs=((350751, -45, 301), (350767, 261, 262), (350771, 529, 262))),
     Fill(6714, "M", at(23, 2, 15), 811, 978, 57.0, 10.8,
@@ -160,9 +169,9 @@ def make_run(fill: Fill, number: int, first_minute: int, length: int) -> WorldRu
 def wobble(rng: np.random.Generator, length: int) -> Array:
     """Slow drifts of the beam overlap, about one per cent."""
     phases = rng.uniform(0, 2 * np.pi, 3)
-    at_minute = np.arange(length)
-    periods = (47.0, 118.0, 263.0)
-    return sum((0.004 * np.sin(at_minute / p + phase) for p, phase in zip(periods, phases, strict=True)), np.zeros(length))
+    periods = np.array([47.0, 118.0, 263.0])
+    waves = np.sin(np.arange(length)[:, None] / periods + phases)
+    return np.asarray(0.004 * waves.sum(axis=1), dtype=np.float64)
 
 
 def ended_at(number: int, started_at: datetime, seconds: Array) -> datetime | None:

@@ -12,7 +12,9 @@ from certifier.demo import finish, load, people
 
 
 class Command(BaseCommand):
-    help = "Load the demo: 30 runs with defects, sign-offs, tags and lists, all or nothing. Doing it again changes nothing."
+    help = (
+        "Load the demo (30 runs with defects, sign-offs, tags and lists), all or nothing; again, and nothing changes."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
