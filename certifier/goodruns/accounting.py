@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from certifier.accounts.models import System
 from certifier.defects import resolution
 from certifier.defects.logic_at import Definitions, logic_at
-from certifier.lumi import LumiSet, RunLumiMap, RunSelection
+from certifier.lumi import Evaluation, LumiSet, RunLumiMap, RunSelection
 from certifier.runs.models import ConditionFlag, Run
 from certifier.runs.profile import Profile, iterate_profiles
 
@@ -164,15 +164,35 @@ def _behind(question: Question, rows: Sequence[RunRow], up_to: int) -> Iterator[
     yield from (Behind(row) for row in rows if row.number not in within)
     inside = [row for row in rows if row.number in within]
     for row, evaluation, states in building.evaluated(question, inside, up_to):
-        roots: dict[str, int] = {}
-        for name in question.require:
-            for root, bits in evaluation.roots(name).items():
-                roots[root] = roots.get(root, 0) | bits
+        roots = _roots(question, evaluation)
         final = 0
         for root, bits in roots.items():
             state = states.get(root)  # that a defect is absent cannot be repaired: `!NAME` has no state
             final |= bits & ~(state.recoverable if state else 0)
         yield Behind(row, {_account(definitions, root): bits for root, bits in roots.items()}, final)
+
+
+def _roots(question: Question, evaluation: Evaluation) -> dict[str, int]:
+    """Which primary defects are behind the required ones being present, and where: bitsets by name.
+
+    The causes of a virtual defect, with a virtual one among them replaced by its own causes on the same lumisections,
+    and so on. That a defect is absent stands for itself, with `!` before its name.
+    """
+    definitions = question.meaning.definitions
+    found: dict[str, int] = {}
+    waiting = {name: evaluation.present(name).bits for name in question.require}
+    # A definition comes after all it names, so backwards every use of it is known before it is looked at.
+    for name in reversed(question.meaning.logic.order):
+        active = waiting.pop(name, 0)
+        if not active:
+            continue
+        for stretch, causes in evaluation.causes(name):
+            bits = stretch.bits & active
+            for cause in causes if bits else ():
+                known = definitions.get(cause)
+                target = waiting if known is not None and known.is_virtual else found
+                target[cause] = target.get(cause, 0) | bits
+    return found
 
 
 def _account(definitions: Definitions, root: str) -> Account:

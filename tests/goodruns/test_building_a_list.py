@@ -169,7 +169,8 @@ def test_it_keeps_its_provenance() -> None:
     chi_ran = world.make_run(1, 4)
     world.record(1, "LAR_HVTRIP", "2")
     list_ = build()
-    assert list_.entry_id > 0 and list_.logic > 0
+    assert list_.entry_id > 0
+    assert list_.logic > 0
     assert list_.require == [REQUIRED]
     assert list_.provenance["expressions"] == {
         "EMBA": "LAR_HVTRIP or LAR_NOISEBURST",
@@ -196,7 +197,8 @@ def test_it_returns_the_same_list_when_asked_in_the_same_words() -> None:
     world.make_run(1, 4)
     first = build()
     again = build()
-    assert again.pk == first.pk and again.already_there and not first.already_there
+    assert again.pk == first.pk
+    assert (first.already_there, again.already_there) == (False, True)
     assert AuditEvent.objects.filter(code="goodruns.build_list").count() == 1
 
 

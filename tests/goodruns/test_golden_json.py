@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certifier.goodruns.formats import FormatError, golden_json, layout
@@ -60,6 +60,7 @@ LAYOUTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", LAYOUTS)
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+@settings(max_examples=20)
 @given(content=contents)
 def test_it_repeats_a_file_in_any_regular_layout(content: RunLumiMap, name: str, end: str) -> None:
     text = LAYOUTS[name](content) + end
@@ -77,7 +78,8 @@ def test_it_repeats_a_layout_that_breaks_only_wide_runs() -> None:
         '{\n  "1": [[1, 2], [4, 5]],\n  "2": [\n    [1, 100],\n    [200, 300],\n    [400, 500]],\n  "3": [[7, 7]]\n}\n'
     )
     file = golden_json.read(text)
-    assert file.layout is not None and file.layout.from_width is not None
+    assert file.layout is not None
+    assert file.layout.from_width is not None
     assert golden_json.write(file.content, file.layout) == text
 
 
@@ -85,9 +87,9 @@ def test_it_repeats_a_layout_that_breaks_only_wide_runs() -> None:
     ("text", "remark"),
     [
         ('{"2": [[1, 2]], "1": [[1, 2]]}', "not in ascending order"),
-        ('{"1": [[5, 9], [1, 6]]}', "overlap, touch or are out of order, for example run 1"),
+        ('{"1": [[5, 9], [1, 6]]}', "overlap, touch or are out of order in 1 of the runs, for example 1"),
         ('{"1": [[1, 2], [3, 4]]}', "overlap, touch or are out of order"),
-        ('{"1": [], "2": [[1, 1]]}', "have no range and were left out, for example run 1"),
+        ('{"1": [], "2": [[1, 1]]}', "without a range were left out: 1, for example 1"),
         ('\ufeff{"1": [[1, 1]]}', "byte order mark"),
     ],
 )

@@ -22,8 +22,12 @@ FILE = """<?xml version="1.0"?>
     <Version>2.1</Version>
     <Metadata Name="Query">find run 358031-364292 / dq A &amp; B g  </Metadata>
     <Metadata Name="RunList">359918,359872</Metadata>
-    <Metadata Name="StreamListInfo"><Stream Name="physics_Main" TotalNumOfEvents="1000" NumOfSelectedEvents="950"/></Metadata>
-    <LumiBlockCollection><Run PrescaleRD0="8">359918</Run><LBRange Start="560" End="728"/><LBRange Start="69" End="554"/></LumiBlockCollection>
+    <Metadata Name="StreamListInfo">
+      <Stream Name="physics_Main" TotalNumOfEvents="1000" NumOfSelectedEvents="950"/>
+    </Metadata>
+    <LumiBlockCollection>
+      <Run PrescaleRD0="8">359918</Run><LBRange Start="560" End="728"/><LBRange Start="69" End="554"/>
+    </LumiBlockCollection>
     <LumiBlockCollection><Run>359872</Run><LBRange Start="1" End="4"/><LBRange Start="3" End="9"/></LumiBlockCollection>
   </NamedLumiRange>
 </LumiRangeCollection>
@@ -86,7 +90,8 @@ def test_it_joins_several_named_ranges_and_says_so() -> None:
     one = "<NamedLumiRange><Name>one</Name><Version>2.1</Version><LumiBlockCollection><Run>5</Run>"
     two = "<NamedLumiRange><Name>two</Name><LumiBlockCollection><Run>5</Run>"
     end = "</LumiBlockCollection></NamedLumiRange>"
-    text = f'<LumiRangeCollection>{one}<LBRange Start="1" End="2"/>{end}{two}<LBRange Start="4" End="5"/>{end}</LumiRangeCollection>'
+    ranges = f'{one}<LBRange Start="1" End="2"/>{end}{two}<LBRange Start="4" End="5"/>{end}'
+    text = f"<LumiRangeCollection>{ranges}</LumiRangeCollection>"
     file = grl_xml.read(text)
     assert file.content == RunLumiMap({5: LumiSet.parse("1-2 4-5")})
     assert file.remarks == ("2 named ranges were joined into one: “one”, “two”.",)
@@ -150,5 +155,5 @@ def test_it_names_the_place_of_what_is_wrong(text: str, words: str) -> None:
 def test_it_reads_other_encodings_that_are_declared() -> None:
     text = '<?xml version="1.0" encoding="iso-8859-1"?>' + wrapped("<Name>Prüfung</Name>")
     assert grl_xml.read(text.encode("iso-8859-1")).description.name == "Prüfung"
-    with pytest.raises(FormatError, match="cannot be read|no XML"):
+    with pytest.raises(FormatError, match="unknown encoding: klingon"):
         grl_xml.read(b'<?xml version="1.0" encoding="klingon"?><LumiRangeCollection/>')

@@ -41,7 +41,7 @@ def test_it_names_the_row_that_is_wrong(text: str, words: str) -> None:
 def test_it_takes_a_listed_run_as_a_whole() -> None:
     content, remarks = run_list.read("47289\n\n# checked\n47291  # good\n47289\n", {47291: 3}.get)
     assert content == RunLumiMap({47289: LumiSet.parse("1"), 47291: LumiSet.parse("1-3")})
-    assert remarks == ("1 runs stand there twice, for example run 47289.",)
+    assert remarks == ("Runs that stand there twice: 1, for example 47289.",)
     assert run_list.write(content) == "47289\n47291\n"
 
 

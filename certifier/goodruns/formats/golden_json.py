@@ -158,9 +158,9 @@ def _remarks(value: dict[str, Any], content: RunLumiMap) -> tuple[str, ...]:
     ]
     if sloppy:
         remarks.append(
-            f"{len(sloppy)} runs have ranges that overlap, touch or are out of order, for example run {sloppy[0]}."
+            f"Ranges overlap, touch or are out of order in {len(sloppy)} of the runs, for example {sloppy[0]}."
         )
     empty = [run for run, ranges in zip(runs, value.values(), strict=True) if not ranges]
     if empty:
-        remarks.append(f"{len(empty)} runs have no range and were left out, for example run {empty[0]}.")
+        remarks.append(f"Runs without a range were left out: {len(empty)}, for example {empty[0]}.")
     return tuple(remarks)

@@ -30,7 +30,7 @@ def read(data: bytes | str, length_of: Callable[[int], int | None] | None = None
             repeated.append(run)
         runs.setdefault(run, number)
     if repeated:
-        remarks += (f"{len(repeated)} runs stand there twice, for example run {repeated[0]}.",)
+        remarks += (f"Runs that stand there twice: {len(repeated)}, for example {repeated[0]}.",)
     return RunLumiMap({run: LumiSet.whole((length_of and length_of(run)) or 1) for run in runs}), remarks
 
 
