@@ -51,16 +51,20 @@ def uses_database(item: pytest.Item) -> bool:
     )
 
 
+def needs_server(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("postgres", "redis"))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`make test` runs the suite twice. What can only differ on PostgreSQL, or not at all, runs once.
+    """`make test` runs the suite twice. What needs PostgreSQL or Redis, or no database at all, runs once.
 
     pytest-django lets no test near the database that does not say so, hence what does not say so cannot differ.
     """
     only = os.environ.get("CERTIFIER_TEST_PASS", "")
     if only == "sqlite":
-        left_out = [item for item in items if item.get_closest_marker("postgres")]
+        left_out = [item for item in items if needs_server(item)]
     elif only == "postgresql":
-        left_out = [item for item in items if not uses_database(item) and not item.get_closest_marker("postgres")]
+        left_out = [item for item in items if not uses_database(item) and not needs_server(item)]
     else:
         return
     config.hook.pytest_deselected(items=left_out)

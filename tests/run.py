@@ -1,4 +1,6 @@
-"""`make test`: the one suite, on SQLite and then on PostgreSQL, with servers that are started and ended here.
+"""`make test`: the one suite, twice, on the two ways an installation is built, with servers started and ended here:
+
+1. SQLite and the folder broker, 2. PostgreSQL and Redis.
 
     python -m tests.run                 # everything
     python -m tests.run tests/runs -x   # what follows goes to pytest
@@ -24,6 +26,7 @@ from tests.needs import REPOSITORY, on_ci
 from tests.services import CannotStart, end, postgresql, redis
 
 MOST_PROCESSES = 4
+SERVERS = {"TEST_DATABASE_URL": postgresql, "TEST_REDIS_URL": redis}
 
 
 def processes() -> int:
@@ -54,7 +57,7 @@ def run_pass(name: str, arguments: list[str], environment: dict[str, str], folde
 def servers(stack: ExitStack, environment: dict[str, str]) -> list[str]:
     """Start what is not given; returns why something is missing."""
     missing = []
-    for variable, start in (("TEST_DATABASE_URL", postgresql), ("TEST_REDIS_URL", redis)):
+    for variable, start in SERVERS.items():
         if environment.get(variable):
             continue
         try:
@@ -71,8 +74,8 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="certifier-run-")))
         missing = servers(stack, environment)
-        with_redis = {key: value for key, value in environment.items() if key != "TEST_DATABASE_URL"}
-        passes = {"sqlite": run_pass("sqlite", arguments, with_redis, folder)}
+        embedded = {key: value for key, value in environment.items() if key not in SERVERS}
+        passes = {"sqlite": run_pass("sqlite", arguments, embedded, folder)}
         if environment.get("TEST_DATABASE_URL"):
             passes["postgresql"] = run_pass("postgresql", arguments, environment, folder)
     return conclude(passes, missing, time.monotonic() - began)

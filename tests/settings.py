@@ -34,6 +34,10 @@ os.environ["CERTIFIER_VAR"] = str(var)
 os.environ["SECRET_KEY"] = "for tests only"
 if os.environ.get("TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
+if os.environ.get("TEST_REDIS_URL"):
+    # Each process has its own database of the 16, so that nobody takes another's messages.
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) % 14 + 1
+    os.environ["REDIS_URL"] = f"{os.environ['TEST_REDIS_URL'].removesuffix('/0')}/{number}"
 
 from certifier.settings import *  # noqa: E402, F403
 from certifier.settings import DATABASES  # noqa: E402

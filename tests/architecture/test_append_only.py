@@ -76,7 +76,7 @@ def test_it_refuses_change_and_deletion_through_the_program(model: type[models.M
     row = row_of(model)
     same = model._default_manager.filter(pk=row.pk)
     base = model._base_manager.filter(pk=row.pk)
-    changes = [
+    changes: list[Callable[[], object]] = [
         row.save,
         row.delete,
         same.delete,

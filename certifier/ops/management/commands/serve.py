@@ -18,6 +18,7 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from certifier.accounts.demo_accounts import FILE as DEMO_ACCOUNTS
 from certifier.ops.supervisor import Child, Supervisor
 
 START_WITHIN_S = 90
@@ -62,7 +63,7 @@ class Command(BaseCommand):
 
     def welcome(self, address: str) -> None:
         self.stdout.write(f"\nCertifier serves at {address}")
-        accounts = settings.CERTIFIER_VAR / "demo-accounts.txt"
+        accounts = settings.CERTIFIER_VAR / DEMO_ACCOUNTS
         if accounts.exists():
             self.stdout.write(accounts.read_text().rstrip())
         self.stdout.write("Ctrl-C ends it.\n")

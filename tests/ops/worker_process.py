@@ -1,0 +1,81 @@
+"""Real worker processes for tests: `celery worker` on the test database and a broker of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
+
+from tests.needs import REPOSITORY
+
+WITHIN_S = 60.0
+
+
+def database_url() -> str:
+    """The address of the test database, for another process."""
+    values = connection.settings_dict
+    name = str(values["NAME"])
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    login = f"{quote(str(values['USER']))}:{quote(str(values['PASSWORD']))}"
+    return f"postgres://{login}@{values['HOST']}:{values['PORT']}/{name}"
+
+
+def environment() -> dict[str, str]:
+    """What a process of this installation is started with, the installation being the test's."""
+    values = {
+        "CERTIFIER_VAR": str(settings.CERTIFIER_VAR),
+        "DATABASE_URL": database_url(),
+        "DJANGO_SETTINGS_MODULE": "certifier.settings",
+        "REDIS_URL": settings.REDIS_URL,
+        # The kinds of job that only these tests have.
+        "PYTHONPATH": str(REPOSITORY),
+        "PYTHONWARNINGS": "default",
+    }
+    return {**os.environ, **values}
+
+
+@contextmanager
+def worker(*queues: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker of these queues, with one process; ended when the block ends."""
+    command = [
+        sys.executable, "-m", "celery", "--quiet", "-A", "certifier", "worker", "-Q", ",".join(queues),
+        "-I", "tests.ops.jobs_for_tests", "-c", "1", "-n", f"{log.stem}@%h", "--loglevel", "INFO",
+        "--without-gossip", "--without-mingle", "--without-heartbeat",
+    ]  # fmt: skip
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        # A polite end takes seconds; nothing here depends on it (`serve` has its own test).
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def until(true: Callable[[], bool], log: Path, within_s: float = WITHIN_S) -> None:
+    """Wait for something another process does; the worker's log is the message when it does not happen."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"It did not happen within {within_s:.0f} s. The worker says:\n{log.read_text()[-5000:]}")
