@@ -60,6 +60,9 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
 }
 
+# drf-spectacular names an operation noun_verb; where a room did not name it itself, it becomes verb_noun like the rest.
+VERBS = {"_list": "list", "_create": "create", "_retrieve": "read", "_update": "put", "_partial_update": "change"}
+
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -102,17 +105,26 @@ def add_shared_answers(result: dict[str, Any], generator: Any, request: Any, pub
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    operation["operationId"] = _verb_first(operation["operationId"])
     answers = operation.setdefault("responses", {})
-    for status, name in _refusals(path, method).items():
+    names = {parameter.get("name") for parameter in operation.get("parameters", [])}
+    for status, name in _refusals(path, method, names).items():
         answers.setdefault(status, {"$ref": f"#/components/responses/{name}"})
     operation["responses"] = dict(sorted(answers.items()))
     if method == "post":
         operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
 
 
-def _refusals(path: str, method: str) -> dict[str, str]:
+def _verb_first(name: str) -> str:
+    for ending in sorted(VERBS, key=len, reverse=True):
+        if name.endswith(ending):
+            return f"{VERBS[ending]}_{name.removesuffix(ending)}"
+    return name
+
+
+def _refusals(path: str, method: str, parameters: set[str | None]) -> dict[str, str]:
     refusals = {"400": "BadRequest", "401": "Unauthenticated", "403": "Forbidden", "503": "Busy"}
-    if "{" in path:
+    if "{" in path or "tag" in parameters:  # what an address names may not exist; so may a tag that is asked for
         refusals["404"] = "Missing"
     if method in WRITES:
         refusals |= {"404": "Missing", "409": "Conflict", "413": "TooLarge", "415": "UnsupportedMediaType"}
