@@ -260,3 +260,12 @@ VIRTUALS = (
     Virtual("TOROID_ONLY", "GLOBAL", "Lost to muon analyses by the toroid alone, usable by all others.",
             "GLOBAL_TOROID_OFF and not PHYS_NO_TOROID"),
 )  # fmt: skip
+
+# What changes after the first tag, which keeps the definitions and the names it was made with.
+WIDENED = {
+    "OBJECTS": "EGAMMA_B_SEVERE_HOTSPOT or JET_SEVERE_HOTSPOT or MET_Ex_largeshift or BTAG_LAYER0_LOSS",
+}
+RENAMED = {"TILE_EBC_DAQ_PRB": "TILE_EBC_DAQ_PROBLEM"}
+REWORDED = {
+    "SCT_EFF_LT99": "Hit efficiency of a layer below 99 per cent; below 97 per cent record SCT_ROD_OUT as well.",
+}

@@ -10,6 +10,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import Sum
 
+from certifier.accounts import demo_accounts
 from certifier.accounts.models import User
 from certifier.defects.models import Defect, Entry, Tag
 from certifier.goodruns.models import GoodRunList
@@ -54,14 +55,16 @@ def quiet() -> Iterator[None]:
 
 
 def accounts_file() -> Path:
-    return Path(settings.CERTIFIER_VAR) / "demo_accounts.txt"
+    return Path(settings.CERTIFIER_VAR) / demo_accounts.FILE
 
 
 def write_accounts() -> Path:
-    """The demo's accounts, for `serve` to print and the sign-in page to show: name, password, what they are."""
+    """The demo's accounts, for `serve` to print; the sign-in page shows them as `accounts.demo_accounts` reads them."""
     width = max(len(person.username) for person in people.PEOPLE)
-    lines = ["# Accounts of the demo. Remove this file, and the sign-in page no longer names them."]
-    lines += [f"{person.username:<{width}}  {people.PASSWORD}  {person.does}" for person in people.PEOPLE]
+    lines = [f"Demo accounts, each with the password “{people.PASSWORD}”:", ""]
+    lines += [
+        f"{person.username:<{width}}  {person.first_name} {person.last_name}, {person.does}" for person in people.PEOPLE
+    ]
     path = accounts_file()
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

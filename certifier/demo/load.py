@@ -30,7 +30,6 @@ from .signatures import Act
 
 Say = Callable[[str], None]
 
-RENAMED = {"TILE_EBC_DAQ_PRB": "TILE_EBC_DAQ_PROBLEM"}
 FIRST_TAG_AT = world.at(20, 12, 0)
 SECOND_TAG_AT = world.at(28, 12, 0)
 PERIOD_K, PERIODS_KL = "350013-350361", "350013-350771"
@@ -153,7 +152,7 @@ class Loader:
                 self.record(one)
 
     def record(self, visit: Visit) -> None:
-        names = RENAMED if visit.at >= FIRST_TAG_AT else {}
+        names = catalogue.RENAMED if visit.at >= FIRST_TAG_AT else {}
         entries = [
             defects.NewEntry(
                 run=entry.run, defect=names.get(entry.defect, entry.defect), lumisections=entry.lumisections,
@@ -172,16 +171,14 @@ class Loader:
         )  # fmt: skip
 
     def change_definitions(self) -> None:
-        """Three changes after the first tag, which keeps the definitions and names it was made with."""
-        chi = self.users[people.COORDINATOR]
-        objects = next(each for each in catalogue.VIRTUALS if each.name == "OBJECTS")
-        defects.change_defect(actor=chi, defect="OBJECTS", expression=f"{objects.expression} or BTAG_LAYER0_LOSS")
-        for old, new in RENAMED.items():
-            defects.change_defect(actor=self.users[people.EXPERT_OF["TILE"]], defect=old, name=new)
-        defects.change_defect(
-            actor=self.users["eli"], defect="SCT_EFF_LT99",
-            description="Hit efficiency of a layer below 99 per cent; below 97 per cent record SCT_ROD_OUT as well.",
-        )  # fmt: skip
+        """Three changes after the first tag, each by whoever answers for it."""
+        experts = {each.name: self.users[people.EXPERT_OF[each.system]] for each in catalogue.PRIMARIES}
+        for name, expression in catalogue.WIDENED.items():
+            defects.change_defect(actor=self.users[people.COORDINATOR], defect=name, expression=expression)
+        for name, new_name in catalogue.RENAMED.items():
+            defects.change_defect(actor=experts[name], defect=name, name=new_name)
+        for name, description in catalogue.REWORDED.items():
+            defects.change_defect(actor=experts[name], defect=name, description=description)
 
     def publish(self, name: str, tag: Tag, selection: str, description: str) -> None:
         goodruns.build_list(

@@ -1,0 +1,211 @@
+"""`manage.py load_demo` once for this module: every page then has something true to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import transaction
+from django.db.models import Max
+
+from certifier.accounts.demo_accounts import parse
+from certifier.accounts.models import Role, System, User
+from certifier.audit.models import AuditEvent
+from certifier.defects.models import Defect, Entry, LogicVersion, Source, Tag
+from certifier.defects.selectors import run_defects
+from certifier.demo import catalogue, finish, load, people, showcase, signatures, world
+from certifier.goodruns.contents import content_of
+from certifier.goodruns.models import GoodRunList, Origin, RunSummary
+from certifier.lumi import LumiSet
+from certifier.ops.models import Job, JobState
+from certifier.review.models import SignOff
+from certifier.review.selectors import sign_off_state
+from certifier.runs.models import Change, Lumisection, Run
+
+
+@pytest.fixture(scope="module")
+def said(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """What the command printed. Everything it wrote is rolled back after the module."""
+    out = StringIO()
+    with django_db_blocker.unblock(), transaction.atomic():
+        call_command("load_demo", stdout=out, stderr=StringIO())
+        yield out.getvalue()
+        transaction.set_rollback(True)
+    finish.accounts_file().unlink()
+
+
+@pytest.fixture(autouse=True)
+def loaded(said: str, db: None) -> None:
+    """Every test sees the world; what a test changes is its own."""
+
+
+def run_number(number: int) -> Run:
+    return Run.objects.get(number=number)
+
+
+def test_it_ends_with_a_table_that_counts_what_is_there(said: str) -> None:
+    rows = dict(line.split(None, 1) for line in said.splitlines() if line.startswith("  "))
+    assert rows["runs"] == "30"
+    assert rows["lumisections"] == f"{Lumisection.objects.count():,}"
+    assert rows["entries"] == f"{Entry.objects.count():,}"
+    assert rows["recorded"].endswith("/pb")
+    assert "pro22-02" in rows["tags"]
+
+
+def test_it_does_nothing_the_second_time() -> None:
+    def state() -> list[int]:
+        rows = [Run, Lumisection, Entry, SignOff, GoodRunList, Job, AuditEvent, Change, User]
+        return [model._default_manager.count() for model in rows]
+
+    before, out = state(), StringIO()
+    call_command("load_demo", stdout=out)
+    assert state() == before
+    assert "loaded already" in out.getvalue()
+
+
+def test_it_shows_run_350479_as_its_users_know_it() -> None:
+    present = {
+        each.defect: str(each.present) for each in run_defects(run_number(world.SHOWCASE)).defects if not each.virtual
+    }
+    assert present == {
+        "EGAMMA_ETAPHI_SPIKES": "1-719",
+        "GLOBAL_BUSY": "1-7 12-16 49 456 501 547 608 613 658",
+        "GLOBAL_NOTREADY": "1-64 718-719",
+        "ID_BS_RUNAVERAGE": "1-64 718-719",
+        "ID_IBL_TRACKCOVERAGE": "1-719",
+        "JET_LOWOCCUPANCY": "1-719",
+        "LAR_DATACORRUPT": "117-133 199 717",
+        "LAR_EMBA_DATACORRUPT": "118-132",
+        "LAR_EMECA_NOISEBURST": str(LumiSet.parse(showcase.NOISE_A)),
+        "LAR_EMECC_NOISEBURST": str(LumiSet.parse(showcase.NOISE_C)),
+    }
+
+
+def test_it_keeps_apart_what_was_recorded_apart() -> None:
+    """The slide lists 117, 118-132 and 133: three records, not one."""
+    (corrupt,) = run_defects(run_number(world.SHOWCASE), defects=["LAR_DATACORRUPT"]).defects
+    assert [str(interval.lumisections) for interval in corrupt.intervals] == ["117", "118-132", "133", "199", "717"]
+    assert {interval.user for interval in corrupt.intervals} == {"ada", "sys:hancool"}
+
+
+def test_it_has_systems_and_defects_of_an_experiment() -> None:
+    assert System.objects.count() == 19
+    assert Defect.objects.filter(expression=None).count() == len(catalogue.PRIMARIES) >= 60
+    assert Defect.objects.exclude(expression=None).count() == len(catalogue.VIRTUALS) >= 20
+    assert Defect.objects.filter(expression__contains=" and not ").exists()
+    assert set(Defect.objects.filter(intolerable=True).values_list("expression", flat=True)) == {None}
+
+
+def test_it_corrects_a_low_voltage_through_and_not() -> None:
+    entries = Entry.objects.filter(defect__name="LAR_HECC_HVNONNOM_CORRECTED", present=True).order_by("run__number")
+    run = next(entry.run for entry in entries if run_defects(entry.run, defects=["LAR_HECC_HVNONNOMINAL"]).defects)
+    assert not run_defects(run, defects=["HEC"]).defects
+
+
+def test_it_dates_entries_and_signatures_shortly_after_their_run() -> None:
+    for model, field in ((Entry, "entered_at"), (SignOff, "at")):
+        for number, started, last in model._default_manager.values_list("run__number", "run__started_at").annotate(
+            Max(field)
+        ):
+            assert started < last < world.END_OF_WORLD, number
+
+
+def test_it_has_entries_by_many_people_and_robots() -> None:
+    users = set(Entry.objects.values_list("user", flat=True))
+    assert {"ada", "ben", "sys:calculator", "sys:hancool"} <= users
+    assert len(users) > 12
+    assert set(Entry.objects.values_list("source", flat=True)) == {Source.PAGE, Source.ROBOT}
+    assert Entry.objects.filter(present=False).count() > 100
+    assert Entry.objects.exclude(comment="").count() > 1_400
+
+
+def test_it_has_people_of_every_role() -> None:
+    roles = set(User.objects.values_list("username", "grants__role", "grants__system__code"))
+    assert {("ada", Role.EXPERT, "LAR"), ("ben", Role.SHIFTER, None), ("chi", Role.COORDINATOR, None)} <= roles
+    assert {("dee", None, None), ("ova", Role.ADMIN, None)} <= roles
+    assert User.objects.get(username="ada").check_password(people.PASSWORD)
+    assert not User.objects.get(username="sys:hancool").has_usable_password()
+
+
+def test_it_names_the_accounts_to_the_sign_in_page() -> None:
+    accounts = parse(finish.accounts_file().read_text(encoding="utf-8"))
+    assert accounts is not None
+    assert accounts.password == people.PASSWORD
+    assert ("ada", "expert of LAR") in accounts.accounts
+    assert len(accounts.accounts) == len(people.PEOPLE)
+
+
+def test_it_shows_every_state_of_a_signature() -> None:
+    states = {state.system.code: state for state in sign_off_state(run_number(world.SHOWCASE))}
+    assert sum(state.is_signed for state in states.values()) == 14
+    assert [stage.state for stage in states["LAR"].stages] == ["signed", "reopened", "unchecked"]
+    assert "read out anew" in states["LAR"].stages[1].comment
+    assert [stage.state for stage in states["JET"].stages] == ["unchecked"] * 3
+    assert [stage.state for stage in states["GLOBAL"].stages] == ["signed", "signed", "unchecked"]
+    empty = sign_off_state(run_number(world.WITHOUT_LUMISECTIONS))[0]
+    assert any("no lumisections yet" in reason for reason in empty.stages[0].blocked_by)
+    going = sign_off_state(run_number(world.STILL_GOING))[0]
+    assert any("still going on" in reason for reason in going.stages[1].blocked_by)
+    assert all(state.next_stage is None for state in sign_off_state(run_number(350031)))
+
+
+def test_it_keeps_the_old_name_at_the_older_tag() -> None:
+    (old, new), *_ = catalogue.RENAMED.items()
+    run = Entry.objects.filter(defect__name=new, present=True, run__number__lt=350400).order_by("id")[0].run
+    at_tag = {each.defect for each in run_defects(run, "pro22-01", absent=True).defects}
+    now = {each.defect for each in run_defects(run, absent=True).defects}
+    assert old in at_tag
+    assert new in now
+    assert LogicVersion.objects.count() == 5
+
+
+def test_it_has_two_tags_the_newer_of_some_runs() -> None:
+    assert [tag.name for tag in Tag.objects.order_by("id")] == ["pro22-01", "pro22-02"]
+    assert Tag.objects.get(name="pro22-02").runs == load.PERIODS_KL
+    assert (
+        Tag.objects.get(name="pro22-01").entry_id
+        < Tag.objects.get(name="pro22-02").entry_id
+        < Entry.objects.latest("id").pk
+    )
+
+
+def test_it_publishes_two_lists_that_differ_and_imports_one() -> None:
+    older, newest = (GoodRunList.objects.get(name=name) for name in (load.FIRST_LIST, load.NEWEST_LIST))
+    ready = GoodRunList.objects.get(name=load.READY_LIST)
+    assert ready.origin == Origin.IMPORTED
+    assert GoodRunList.objects.filter(origin=Origin.BUILT).latest("id") == newest
+    before, after = content_of(older), content_of(newest)
+    assert after - before
+    assert before - after
+    assert after <= content_of(ready)
+    reasons = {each["run"]: each["reason"] for each in newest.provenance["left_out"]}
+    assert "LAR" not in reasons[world.SHOWCASE]
+    assert "JET" in reasons[world.SHOWCASE]
+
+
+def test_it_leaves_jobs_that_ran_one_of_which_failed() -> None:
+    states = Job.objects.order_by("id").values_list("kind", "state")
+    assert list(states) == [
+        ("demo.check_world", JobState.DONE),
+        ("demo.import_list", JobState.FAILED),
+        ("demo.import_list", JobState.DONE),
+    ]
+    failed = Job.objects.get(state=JobState.FAILED)
+    assert "half a file" in failed.message
+    assert failed.acknowledged_at
+
+
+def test_it_leaves_summaries_that_are_up_to_date() -> None:
+    summaries = RunSummary.objects.in_bulk(field_name="run_id")
+    assert len(summaries) == 30
+    known = summaries[run_number(world.SHOWCASE).pk]
+    assert (known.signed_systems, known.open_systems) == (14, 5)
+    assert known.required == load.REQUIRED
+
+
+def test_it_signs_in_the_right_order() -> None:
+    assert SignOff.objects.count() == len(signatures.acts(list(world.runs())))
+    assert [row.at for row in SignOff.objects.order_by("id")] == sorted(row.at for row in SignOff.objects.all())
