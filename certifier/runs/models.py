@@ -72,7 +72,11 @@ class Lumisection(models.Model):
 
     # Run and number are what a lumisection is; a key of its own would cost a third of the space and of writing time.
     pk = models.CompositePrimaryKey("run", "number")
-    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="lumisections", db_index=False)
+    # No constraint in the database: PostgreSQL would look the run up once per row, which takes longer than writing it.
+    # Rows are written while their run is locked, and runs are never deleted.
+    run = models.ForeignKey(
+        Run, on_delete=models.PROTECT, related_name="lumisections", db_index=False, db_constraint=False
+    )
     number = models.PositiveIntegerField()
     started_at = models.DateTimeField(null=True)
     duration_s = models.FloatField(null=True)

@@ -82,9 +82,12 @@ class Profile:
 
 
 def profile_of(run: Run) -> Profile:
-    """The profile of one run; of length 0 when nothing of its lumisections is known."""
-    row = RunProfile.objects.filter(run=run).first()
-    return Profile.unpack(row.length, row.columns) if row else Profile.unknown()
+    """The profile of one run (a query, unless it was selected with the run); empty when nothing is known."""
+    try:
+        row = run.profile
+    except RunProfile.DoesNotExist:
+        return Profile.unknown()
+    return Profile.unpack(row.length, row.columns)
 
 
 def profiles(runs: Iterable[int] | QuerySet[Run]) -> dict[int, Profile]:

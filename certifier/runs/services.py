@@ -197,7 +197,9 @@ def _shrinking(put: list[PutRun], indexed: bool) -> list[ErrorItem]:
     if not shorter:
         return []
     last = dict(RunProfile.objects.filter(run_id__in=shorter).values_list("run_id", "length"))
-    for run_id, lumisections in ConditionFlag.objects.filter(run_id__in=shorter).values_list("run_id", "lumisections"):
+    for run_id, lumisections in (
+        ConditionFlag.objects.filter(run_id__in=shorter).order_by().values_list("run_id", "lumisections")
+    ):
         last[run_id] = max(last.get(run_id, 0), lumisections.last or 0)
     return [
         _problem(
@@ -259,11 +261,12 @@ def put_flags(*, actor: User | None, run: int, flags: Mapping[str, object]) -> P
 
 
 def _existing(number: int) -> Run:
+    """The run with its profile, locked until the end of the transaction."""
     try:
         known = run_number(number)
     except Unfit:
         raise RunNotFound(number) from None
-    row = _locked([known]).get(known)
+    row = Run.objects.select_for_update(of=("self",)).select_related("profile").filter(number=known).first()
     if row is None:
         raise RunNotFound(known)
     return row
@@ -275,13 +278,14 @@ def _write_columns(run: Run, given: Columns) -> LumiSet:
     profile, changed = lumisection_store.write(run.pk, profile_of(run), given)
     if changed:
         lumisection_store.save_profile(run.pk, profile)
+        run._state.fields_cache.pop("profile", None)  # what was read is out of date
     return changed
 
 
 def _write_flags(run: Run, wanted: dict[str, LumiSet | None]) -> tuple[str, ...]:
     if not wanted:
         return ()
-    known = {flag.name: flag.lumisections for flag in ConditionFlag.objects.filter(run=run, name__in=wanted)}
+    known = dict(ConditionFlag.objects.filter(run=run).order_by().values_list("name", "lumisections"))
     gone = [name for name, lumisections in wanted.items() if lumisections is None and name in known]
     rows = [
         ConditionFlag(run=run, name=name, lumisections=lumisections)
@@ -300,7 +304,9 @@ def _touch(run: Run, last: int) -> None:
     run.version += 1
     run.last_lumisection = last
     run.updated_at = timezone.now()
-    run.save(update_fields=["version", "last_lumisection", "updated_at"])
+    Run.objects.filter(pk=run.pk).update(
+        version=run.version, last_lumisection=run.last_lumisection, updated_at=run.updated_at
+    )
 
 
 def _tell_lumisections(unit: Unit, put: PutLumisections, given: Columns) -> None:

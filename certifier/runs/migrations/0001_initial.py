@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
             name='Lumisection',
             fields=[
                 ('pk', models.CompositePrimaryKey('run', 'number', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lumisections', to='runs.run')),
+                ('run', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lumisections', to='runs.run')),
                 ('number', models.PositiveIntegerField()),
                 ('started_at', models.DateTimeField(null=True)),
                 ('duration_s', models.FloatField(null=True)),
