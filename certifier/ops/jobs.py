@@ -45,6 +45,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from certifier.accounts.models import User
+from certifier.audit.errors import NotFound
 from certifier.audit.request_id import request_id_scope
 from certifier.audit.unit import unit_of_work
 from certifier.schedule import HEARTBEAT_EXPIRES_S
@@ -72,7 +73,7 @@ class Kind:
 KINDS: dict[str, Kind] = {}
 
 
-class UnknownJobKind(LookupError):
+class UnknownJobKind(NotFound):
     """No task of that name is registered."""
 
 

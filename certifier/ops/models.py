@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
 
@@ -59,6 +61,11 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"job {self.pk} {self.key} {self.state}"
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long the work itself took; None while it has not ended, or never began."""
+        return self.finished_at - self.started_at if self.finished_at and self.started_at else None
 
 
 class Heartbeat(models.Model):
