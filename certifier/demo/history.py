@@ -18,7 +18,7 @@ from certifier.lumi import LumiSet
 from . import showcase
 from .catalogue import CALCULATOR, EXPERT, PRIMARIES, Primary
 from .people import EXPERT_OF, ROBOTS, SHIFTER
-from .world import END_OF_WORLD, SEED, SHOWCASE, WorldRun, some_of
+from .world import END_OF_WORLD, SEED, SHOWCASE, TOROID_OFF, WorldRun, some_of
 
 TOLERABLE_BUSYNESS, INTOLERABLE_BUSYNESS = 2.1, 0.6
 CORRECTED_AT_ONCE = 0.85
@@ -219,7 +219,7 @@ def known_facts(
     low = next((entry for primary, entry in others if primary.name == "LAR_HECC_HVNONNOMINAL"), None)
     if low and rng.random() < CORRECTED_AT_ONCE:
         yield fact("LAR_HECC_HVNONNOM_CORRECTED", low.lumisections)
-    if not run.fill.toroid:
+    if run.number == TOROID_OFF:
         yield fact("GLOBAL_TOROID_OFF", run.domain)
     if run.last == 40:
         yield fact("GLOBAL_NOTCONSIDERED", run.domain)

@@ -33,7 +33,7 @@ SPECIAL = {
 HELD_BACK = {
     (SHOWCASE, "LAR"): 2, (SHOWCASE, "JET"): 0, (SHOWCASE, "MET"): 0, (SHOWCASE, "TAU"): 0, (SHOWCASE, "BTAG"): 0,
     (SHOWCASE, "EGAMMA"): 1, (SHOWCASE, "CSC"): 1, (SHOWCASE, "TRIG_HLT"): 1,
-    (350440, "MDT"): 1, (350558, "LAR"): 1, (350558, "PIXEL"): 1, (350771, "MET"): 0, (350771, "JET"): 1,
+    (350440, "MDT"): 1, (350558, "LAR"): 1, (350558, "PIXEL"): 1, (350771, "MET"): 1, (350771, "JET"): 1,
     (350767, "LUMI"): 1, (350220, "BTAG"): 2, (350361, "TILE"): 2,
 }  # fmt: skip
 

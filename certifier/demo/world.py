@@ -49,7 +49,6 @@ class Fill:
     pileup: float
     tau_h: float
     level: float | None = None
-    toroid: bool = True
     scan: bool = False
     # (run number, first minute, lumisections)
     runs: tuple[tuple[int, int, int], ...] = ()
@@ -66,7 +65,7 @@ FILLS = (
          runs=((350067, -41, 733),)),
     Fill(6654, "K", at(9, 15, 34), 637, 204, 48.0, 12.5,
          runs=((350121, -38, 455), (350144, 422, 219))),
-    Fill(6659, "K", at(10, 21, 40), 704, 204, 49.0, 13.5, toroid=False,
+    Fill(6659, "K", at(10, 21, 40), 704, 204, 49.0, 13.5,
          runs=((350184, -52, 612), (350193, 566, 142))),
     Fill(6663, "K", at(12, 0, 5), 842, 312, 60.0, 13.2, level=50.0,
          runs=((350220, -40, 884),)),
@@ -90,6 +89,7 @@ FILLS = (
 
 STILL_GOING = 351894
 WITHOUT_LUMISECTIONS = 351866
+TOROID_OFF = 350193
 # Minutes of the run whose luminosity has not arrived yet.
 LENGTH_OF_UNKNOWN = timedelta(minutes=64)
 
@@ -165,7 +165,7 @@ def make_run(fill: Fill, number: int, first_minute: int, length: int) -> WorldRu
         number=number, fill=fill, first_minute=first_minute, started_at=started_at,
         ended_at=ended_at(number, started_at, seconds), duration_s=seconds,
         delivered=np.round(delivered, 4), recorded=np.round(recorded, 4), pileup=np.round(pileup, 3),
-        flags=flags, busy=busy, attributes=attributes(rng, fill, float(recorded.sum()), pileup),
+        flags=flags, busy=busy, attributes=attributes(rng, fill, number, float(recorded.sum()), pileup),
     )  # fmt: skip
 
 
@@ -239,10 +239,12 @@ def live_fraction(rng: np.random.Generator, length: int, flags: dict[str, LumiSe
     return live
 
 
-def attributes(rng: np.random.Generator, fill: Fill, recorded_inv_nb: float, pileup: Array) -> dict[str, Any]:
+def attributes(
+    rng: np.random.Generator, fill: Fill, number: int, recorded_inv_nb: float, pileup: Array
+) -> dict[str, Any]:
     """What the run registry says besides; event counts go with the luminosity."""
     known = {
-        "toroid": "on" if fill.toroid else "off",
+        "toroid": "off" if number == TOROID_OFF else "on",
         "solenoid": "on",
         "colliding_bunches": fill.bunches,
         "levelled": fill.level is not None,
