@@ -18,17 +18,20 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
-        if load.is_there():
-            self.stdout.write("The demo is loaded already; nothing was changed.")
-        else:
+        there = load.is_there()
+        if not there:
             try:
                 load.load(self.say)
             except CertifierError as error:
                 raise CommandError(error.message) from error
             self.say("background jobs")
-            finish.run_jobs()
-            self.stdout.write(f"The demo is loaded, in {time.monotonic() - started:.0f} s.")
+        # After the transaction, and also when an earlier call was stopped between the two.
+        finish.run_jobs()
         finish.write_accounts()
+        if there:
+            self.stdout.write("The demo is loaded already; nothing was changed.")
+        else:
+            self.stdout.write(f"The demo is loaded, in {time.monotonic() - started:.0f} s.")
         rows = finish.summary()
         width = max(len(what) for what, _ in rows)
         for what, much in rows:
