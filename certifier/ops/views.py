@@ -44,11 +44,13 @@ def jobs(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     state = state if state in TABS else ""
     rows = Job.objects.filter(TABS[state][1]).select_related("requested_by").defer("error", "result", "arguments")
+    queues = queue_health()
     context: dict[str, Any] = {
         "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
         "state": state,
         "tabs": tabs(state),
-        "queues": queue_health(),
+        "queues": queues,
+        "unserved": [health for health in queues if not health.is_served],
         "every": LIST_EVERY_S,
     }
     return part_or_page(request, "jobs", "ops/_jobs.html", "ops/jobs.html", context)
