@@ -17,8 +17,8 @@ from rest_framework.views import APIView
 
 from certifier.accounts.models import User
 from certifier.audit.errors import CertifierError, NotFound, PreconditionFailed
-from certifier.lumi import LARGEST_RUN, LumiError, RunSelection
-from certifier.runs.models import Run
+from certifier.lumi import LumiError, RunSelection
+from certifier.runs.selectors import find_run
 
 from . import selectors, services, upload, upload_text
 from .as_of import AsOf, as_of
@@ -67,13 +67,6 @@ def flag(request: Request, name: str, default: bool = False) -> bool:
 
 def actor_of(request: Request) -> User:
     return cast("User", request.user)  # nobody without a role comes this far
-
-
-def run_numbered(number: int) -> Run:
-    run = Run.objects.filter(number=number).first() if 0 < number <= LARGEST_RUN else None
-    if run is None:
-        raise NotFound(f"Run {number} is not known. Import the run first.")
-    return run
 
 
 # --- definitions ------------------------------------------------------------------------------------------------
@@ -254,7 +247,7 @@ class DefectsOfRun(APIView):
         """What is present in a run, as intervals that ascend and do not overlap; virtual defects with their causes."""
         query = request.query_params
         answer = selectors.run_defects(
-            run_numbered(run),
+            find_run(run),
             query.get("tag"),
             systems=query.getlist("system"),
             defects=query.getlist("defect"),
@@ -269,7 +262,7 @@ class HistoryOfRun(APIView):
     def get(self, request: Request, run: int) -> Response:
         """Every entry of a run in the order in which it was said, whole; at a tag, under the names of the tag."""
         query = request.query_params
-        lines = selectors.history(run_numbered(run), query.get("tag"), defects=query.getlist("defect"))
+        lines = selectors.history(find_run(run), query.get("tag"), defects=query.getlist("defect"))
         results = [entry_output(line.entry, run, line.defect) for line in lines]
         return Response({"next": None, "previous": None, "results": results})
 

@@ -12,17 +12,18 @@ lumisections means the whole run. `#` begins a comment that lasts to the end of 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from certifier.lumi import LARGEST_RUN
+from certifier.lumi import LARGEST_RUN, LumiError, LumiSet
 
 from .errors import UploadRefused, UploadTooLarge
 from .naming import quoted
 
 MAX_BYTES = 5 * 1024 * 1024
 LINE_END = re.compile(r"\r\n|\n|\r")
+OPEN_END = re.compile(r"-end\b|\bend\b", re.IGNORECASE)
 COMMENT_LINE = re.compile(r"\s*(#|$)")
 
 
@@ -60,11 +61,11 @@ class Reading:
     problems: list[tuple[int, str]] = field(default_factory=list)
 
 
-def decode(body: bytes) -> str:
-    """The text of a file or request. Raises UploadTooLarge above 5 MB, UploadRefused for what is not UTF-8."""
-    if len(body) > MAX_BYTES:
+def decode(body: bytes, largest: int = MAX_BYTES) -> str:
+    """The text of a request or file. Raises UploadTooLarge above the limit, UploadRefused for what is not UTF-8."""
+    if len(body) > largest:
         raise UploadTooLarge(
-            f"The upload has more than {MAX_BYTES // 1024 // 1024} MB. Split it at an @RUN line and send the parts."
+            f"The upload has more than {largest // 1024 // 1024} MB. Split it at an @RUN line and send the parts."
         )
     try:
         return body.decode("utf-8-sig")
@@ -148,3 +149,17 @@ def _is_colour(token: str) -> bool:
             "Y (present and recoverable) or G (absent), then upload again."
         )
     return token.upper() in COLOURS
+
+
+def lengths_from(lines: Iterable[UploadLine]) -> dict[int, int]:
+    """The highest lumisection that the lines name of each run; none for a run of which only `End` or all is said."""
+    found: dict[int, int] = {}
+    for line in lines:
+        numbers = " ".join(token for token in line.lumisections.split() if token.lower() != WHOLE_RUN)
+        try:
+            named = LumiSet.parse(OPEN_END.sub("", numbers))
+        except LumiError:
+            continue  # the line is refused later, with its number
+        if named.last:
+            found[line.run] = max(found.get(line.run, 0), named.last)
+    return found
