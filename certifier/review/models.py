@@ -33,9 +33,7 @@ class SignOff(AppendOnlyModel):
     stage = models.CharField(max_length=8, choices=Stage)
     action = models.CharField(max_length=6, choices=Action)
     comment = models.TextField(blank=True)
-    by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="sign_offs"
-    )
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="sign_offs")
     by_name = models.CharField(max_length=150)
     at = models.DateTimeField()
     # What the signer had before their eyes: later entries do not count as looked at.

@@ -52,9 +52,7 @@ def why_not_reopen(system: str, stage: str, states: Mapping[str, str]) -> list[s
     """Every reason why the stage cannot be reopened now; empty when it can."""
     if states.get(stage) == SIGNED:
         return []
-    return [
-        f"The {stage} stage of {system} is {states.get(stage, UNCHECKED)}; only a signed one can be reopened."
-    ]
+    return [f"The {stage} stage of {system} is {states.get(stage, UNCHECKED)}; only a signed one can be reopened."]
 
 
 def reopened_with(stage: str, states: Mapping[str, str]) -> list[str]:

@@ -67,9 +67,7 @@ def _newest_entries(run: Run) -> dict[int, int]:
     return {row["defect__system"]: row["newest"] for row in rows}
 
 
-def _system_state(
-    run: Run, system: System, rows: Mapping[str, SignOff], entries: Mapping[int, int]
-) -> SystemState:
+def _system_state(run: Run, system: System, rows: Mapping[str, SignOff], entries: Mapping[int, int]) -> SystemState:
     states = {stage: SIGNED if row.action == Action.SIGN else REOPENED for stage, row in rows.items()}
     stages = []
     for stage in STAGES:
@@ -91,9 +89,7 @@ def next_step(run: Run, states: Sequence[SystemState]) -> str:
         return "Nothing to sign: no system is defined."
     for stage in STAGES:
         open_systems = [
-            state.system.code
-            for state in states
-            if state.next_stage is not None and state.next_stage.stage == stage
+            state.system.code for state in states if state.next_stage is not None and state.next_stage.stage == stage
         ]
         if not open_systems:
             continue

@@ -78,9 +78,7 @@ def reopen(
         if reasons:
             raise NotSignable(reasons)
         stages = reopened_with(stage, states)
-        rows = [
-            _act(unit, run, system, stage=each, action=Action.REOPEN, comment=comment, at=at) for each in stages
-        ]
+        rows = [_act(unit, run, system, stage=each, action=Action.REOPEN, comment=comment, at=at) for each in stages]
         unit.audit(
             "review.reopen",
             f"run {run.number}",
