@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from .errors import LumiError, shown
-from .lumiset import LumiSet, bit_edges, trusted
+from .lumiset import LumiSet, trusted
 from .plan import Plan
 from .programs import Bounds, contributions
 from .slots import Slots
-
-Causes = list[tuple[LumiSet, tuple[str, ...]]]
+from .stretches import Causes, Cutter
 
 
 class Evaluation:
@@ -26,8 +25,7 @@ class Evaluation:
         self._bounds = bounds
         self._junctions = plan.junctions
         self._contributions: dict[int, dict[int, int]] = {}
-        # Where sets begin and end, by their bits: a virtual defect is often a cause of several others.
-        self._edges: dict[int, list[int]] = {}
+        self._cutter = Cutter()
 
     @property
     def domain(self) -> LumiSet:
@@ -61,15 +59,7 @@ class Evaluation:
         of an `or` those members that are true, of an `and` all; of a `not` the reasons why the inside is
         false. A primary defect is its own cause. There are none where the defect is unknown.
         """
-        slot = self._slot(name)
-        if self._slots.is_virtual(slot):
-            contributed = self._contributed(slot)
-        else:
-            contributed = {slot: self._bounds.lower[slot]}
-        names = self._slots.names
-        return self._stretches(
-            sorted([(names[cause] if cause >= 0 else f"!{names[~cause]}", bits) for cause, bits in contributed.items()])
-        )
+        return self._cutter.cut(self._labelled(self._slot(name)))
 
     def recoverable(self, name: str, recoverable: Mapping[str, int]) -> LumiSet:
         """Where it is present and every cause of it is recoverable, down to the primary defects.
@@ -103,28 +93,14 @@ class Evaluation:
             self._contributions[slot] = found
         return found
 
-    def _stretches(self, causes: list[tuple[str, int]]) -> Causes:
-        """Cut where any cause begins or ends: neighbours differ in their causes then, or a gap lies between."""
-        turns: dict[int, int] = {}  # by place: the causes, as flags, that begin or end there
-        labels: dict[int, tuple[str, ...]] = {}  # by the flags of the causes that are true together
-        for index, (label, bits) in enumerate(causes):
-            flag = 1 << index
-            labels[flag] = (label,)
-            edges = self._edges.get(bits)
-            if edges is None:
-                edges = self._edges[bits] = bit_edges(bits)
-            for place in edges:
-                turns[place] = turns.get(place, 0) ^ flag
-        found: Causes = []
-        start = state = 0
-        for place in sorted(turns):
-            if state:
-                if state not in labels:
-                    labels[state] = tuple([label for index, (label, _) in enumerate(causes) if state >> index & 1])
-                found.append((trusted((1 << place) - (1 << start)), labels[state]))
-            state ^= turns[place]
-            start = place
-        return found
+    def _labelled(self, slot: int) -> list[tuple[str, int]]:
+        """The causes of a defect as they are written, sorted, each with the bitset of where it is one."""
+        names, lower = self._slots.names, self._bounds.lower
+        junction = self._junctions.get(slot)
+        if junction is not None and junction.is_plain:  # its members are sorted by name
+            return [(names[cause], bits) for cause in junction.present if (bits := lower[cause])]
+        found = self._contributed(slot) if self._slots.is_virtual(slot) else {slot: lower[slot]}
+        return sorted([(names[cause] if cause >= 0 else f"!{names[~cause]}", bits) for cause, bits in found.items()])
 
     def _behind(self, slot: int) -> list[int]:
         """The virtual defects among its causes, their causes and so on, in dependency order, itself last."""

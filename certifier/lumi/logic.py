@@ -41,9 +41,7 @@ class Logic:
         ordered = _in_dependency_order(self._direct, spelling)
         keys = [*(key for key in spelling if key not in expressions), *ordered]
         self._slots = Slots([spelling[key] for key in keys], len(keys) - len(ordered))
-        self._junctions = {
-            self._slots.by_key[key]: normal_form(expressions[key], self._slots.by_key) for key in ordered
-        }
+        self._junctions = {self._slots.by_key[key]: normal_form(expressions[key], self._slots) for key in ordered}
         self._virtuals = tuple(definitions)
         self._plans: dict[tuple[frozenset[str] | None, frozenset[str]], Plan] = {}
 

@@ -259,14 +259,15 @@ _set_bits = LumiSet.__dict__["bits"].__set__
 
 def bit_edges(bits: int) -> list[int]:
     """The places where membership changes, ascending: where a block of set bits begins, and right after it ends."""
-    changes = bits ^ (bits << 1)
     edges: list[int] = []
-    while changes:
+    while bits:
         if len(edges) == 8:
-            return edges + _places_by_search(changes)
-        low = changes & -changes
+            return edges + _places_by_search(bits ^ (bits << 1))
+        low = bits & -bits
+        rest = bits + low  # the carry clears the lowest block and stops right after it
         edges.append(low.bit_length() - 1)
-        changes ^= low
+        edges.append((rest & -rest).bit_length() - 1)
+        bits &= rest
     return edges
 
 

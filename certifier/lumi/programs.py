@@ -13,10 +13,11 @@ one (Kleene's logic);
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from .expressions import And, Expression, Name, Not, Or
+from .slots import Slots
 
 Values = Sequence[int]  # a bitset per defect, by its slot number
 # Value of an expression from the bounds for its plain and for its negated literals, and the domain. Bounds
@@ -33,43 +34,40 @@ class Junction:
     absent: tuple[int, ...]
     parts: tuple[Junction, ...]
     program: Program = field(compare=False, repr=False)
+    # Whether it is the `or` of defects and nothing else: the common case by far.
+    is_plain: bool = field(compare=False, repr=False)
 
     @property
     def is_literal(self) -> bool:
         return len(self.present) + len(self.absent) == 1 and not self.parts
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is the `or` of defects, nothing else: the common case by far."""
-        return self.is_any and not self.absent and not self.parts
 
-
-def normal_form(expression: Expression, slots: Mapping[str, int], *, negated: bool = False) -> Junction:
-    """The expression, or its negation, over slots; `slots` is by lower-case name."""
+def normal_form(expression: Expression, slots: Slots, *, negated: bool = False) -> Junction:
+    """The expression, or its negation. Members stand in the order of their names, in which causes are told."""
     match expression:
         case Name(name):
-            slot = (slots[name.lower()],)
+            slot = (slots.of(name),)
             return _junction(True, (), slot) if negated else _junction(True, slot, ())
         case Not(operand):
             return normal_form(operand, slots, negated=not negated)
         case And(operands) | Or(operands):
             members = [normal_form(operand, slots, negated=negated) for operand in operands]
-            return _joined(isinstance(expression, Or) != negated, members)
+            return _joined(isinstance(expression, Or) != negated, members, slots)
     raise TypeError(f"{type(expression).__name__} is no expression of this language.")
 
 
-def _joined(is_any: bool, members: list[Junction]) -> Junction:
-    present: dict[int, None] = {}
-    absent: dict[int, None] = {}
+def _joined(is_any: bool, members: list[Junction], slots: Slots) -> Junction:
+    present: set[int] = set()
+    absent: set[int] = set()
     parts: dict[Junction, None] = {}
     for member in members:
         if member.is_literal or member.is_any == is_any:
-            present.update(dict.fromkeys(member.present))
-            absent.update(dict.fromkeys(member.absent))
+            present.update(member.present)
+            absent.update(member.absent)
             parts.update(dict.fromkeys(member.parts))
         else:
             parts[member] = None
-    return _junction(is_any, tuple(present), tuple(absent), tuple(parts))
+    return _junction(is_any, slots.in_order(present), slots.in_order(absent), tuple(parts))
 
 
 def _junction(
@@ -77,7 +75,7 @@ def _junction(
 ) -> Junction:
     make = _any_of if is_any else _all_of
     program = make(present, absent, tuple(part.program for part in parts))
-    return Junction(is_any, present, absent, parts, program)
+    return Junction(is_any, present, absent, parts, program, is_any and not absent and not parts)
 
 
 def _any_of(present: tuple[int, ...], absent: tuple[int, ...], parts: tuple[Program, ...]) -> Program:

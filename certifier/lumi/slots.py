@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from .errors import LumiError, UnknownName, shown
 
@@ -37,6 +37,10 @@ class Slots:
         if slot >= self.primaries:
             raise LumiError(f"{shown(name)} is virtual: it follows from other defects, it is not recorded.")
         return slot
+
+    def in_order(self, slots: Iterable[int]) -> tuple[int, ...]:
+        """The slots in the order of their names."""
+        return tuple(sorted(slots, key=self.names.__getitem__))
 
     def is_virtual(self, slot: int) -> bool:
         return slot >= self.primaries
