@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.auth.backends import ModelBackend
 
 from .models import User
@@ -13,6 +11,6 @@ from .selectors import user_with_roles
 class RolesBackend(ModelBackend):
     """Django's own accounts; whoever is known from the session comes with the roles that every page asks for."""
 
-    def get_user(self, user_id: Any) -> User | None:
+    def get_user(self, user_id: int | str) -> User | None:
         user = user_with_roles(user_id)
         return user if user is not None and self.user_can_authenticate(user) else None

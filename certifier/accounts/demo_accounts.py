@@ -31,6 +31,6 @@ def read(folder: Path) -> DemoAccounts | None:
 def parse(text: str) -> DemoAccounts | None:
     """From a line with the password in “quotes”, and below it lines `NAME  Full Name, what they are`."""
     password = QUOTED.search(text)
-    rows = [ROW.fullmatch(line.rstrip()) for line in text.splitlines()]
+    rows = [ROW.fullmatch(line.rstrip()) for line in text.splitlines() if not line.endswith(":")]
     accounts = [(row["name"], row["words"]) for row in rows if row]
     return DemoAccounts(password[1], accounts) if password and accounts else None

@@ -46,7 +46,7 @@ def make_token(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST)
     if not form.is_valid():
         return _profile(request, form, status=422)
-    user = cast(User, request.user)
+    user = cast("User", request.user)
     token, key = services.create_token(
         actor=user, user=user, name=form.cleaned_data["name"], expires_at=form.expires_at
     )
@@ -56,7 +56,7 @@ def make_token(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def revoke_token(request: HttpRequest, token: int) -> HttpResponse:
-    user = cast(User, request.user)
+    user = cast("User", request.user)
     row = get_object_or_404(ApiToken.objects.select_related("user"), pk=token, user=user)
     services.revoke_token(actor=user, token=row)
     messages.success(request, f"The token {row.prefix}… no longer works.")
@@ -66,7 +66,7 @@ def revoke_token(request: HttpRequest, token: int) -> HttpResponse:
 def _profile(
     request: HttpRequest, form: TokenForm, *, made: ApiToken | None = None, key: str = "", status: int = 200
 ) -> HttpResponse:
-    user = cast(User, request.user)
+    user = cast("User", request.user)
     live = {token.pk for token in ApiToken.objects.live().filter(user=user).only("pk")}
     tokens = [(token, token.pk in live) for token in user.tokens.all()]
     context = {

@@ -1,0 +1,147 @@
+"""The change feed in words, newest first, what one person did in a row as one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from certifier.lumi import RunSelection
+from certifier.runs.models import Change
+
+LOOKED_AT = 400
+SHOWN = 9
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Who did what, and when last. `run` is the run it is about, when it is about one."""
+
+    by: str
+    words: str
+    at: datetime
+    run: int | None = None
+    url_name: str = ""
+    url_argument: object = None
+
+
+def recent_activity() -> list[Deed]:
+    """The latest lines of the feed. One query."""
+    changes = Change.objects.order_by("-sequence")[:LOOKED_AT]
+    return lines_of(changes)[:SHOWN]
+
+
+def lines_of(changes: Iterable[Change]) -> list[Deed]:
+    """`changes` newest first. What was done in a row of one kind is one line."""
+    return [_deed(list(group)) for _, group in groupby(changes, key=_together)]
+
+
+def _together(change: Change) -> tuple[str, object]:
+    """What is told as one: entries and signatures of a run, whoever made them; what is published, each for itself;
+    anything else by who did it."""
+    if change.kind in {"defects.entries", "review.sign_off"}:
+        return change.kind, change.run
+    if change.kind in {"goodruns.list", "defects.tag", "defects.definitions"}:
+        return change.kind, change.sequence
+    return change.kind, change.by
+
+
+def _deed(group: Sequence[Change]) -> Deed:
+    newest = group[0]
+    runs = sorted({change.run for change in group if change.run is not None})
+    people = dict.fromkeys(change.by for change in group)
+    url_name, argument = "", None
+    if newest.kind == "goodruns.list" and "id" in newest.data:
+        url_name, argument = "goodruns:list", newest.data["id"]
+    elif newest.kind == "defects.tag" and "name" in newest.data:
+        url_name, argument = "defects:tag", newest.data["name"]
+    return Deed(
+        by=_some(list(people), "{} others"),
+        words=WORDS.get(newest.kind, _anything)(group),
+        at=newest.at,
+        run=runs[0] if len(runs) == 1 else None,
+        url_name=url_name,
+        url_argument=argument,
+    )
+
+
+def _of_runs(group: Sequence[Change]) -> str:
+    numbers = sorted({change.run for change in group if change.run is not None})
+    if not numbers:
+        return ""
+    if len(numbers) == 1:
+        return f"run {numbers[0]}"
+    return f"{len(numbers)} runs, {RunSelection([(numbers[0], numbers[-1])])}"
+
+
+def _some(names: Sequence[Any], rest: str) -> str:
+    """The first of the names, and `rest` with the number of the others: never "1 others", that one is named."""
+    if len(names) <= NAMED + 1:
+        return ", ".join(map(str, names))
+    return f"{', '.join(map(str, names[:NAMED]))} and {rest.format(len(names) - NAMED)}"
+
+
+def _run(group: Sequence[Change]) -> str:
+    created = all(change.data.get("outcome") == "created" for change in group)
+    if created:
+        return f"created {_of_runs(group)}"
+    fields = {name for change in group for name in change.data.get("changed", [])}
+    return f"changed {_of_runs(group)}" + (f": {_some(sorted(fields), '{} more')}" if fields else "")
+
+
+def _lumisections(group: Sequence[Change]) -> str:
+    if len(group) == 1 and (text := group[0].data.get("lumisections")):
+        return f"sent lumisections {text if len(text) <= 24 else text[:24] + '…'} of {_of_runs(group)}"
+    return f"sent lumisections of {_of_runs(group)}"
+
+
+def _entries(group: Sequence[Change]) -> str:
+    count = sum(change.data.get("count", 0) for change in group)
+    names = sorted({name for change in group for name in change.data.get("defects", [])})
+    return f"recorded {count} {'entry' if count == 1 else 'entries'} on {_of_runs(group)}: {_some(names, '{} more')}"
+
+
+def _definitions(group: Sequence[Change]) -> str:
+    summary = group[0].data.get("summary") or "definitions changed"
+    return f"changed the logic: {summary}"
+
+
+def _sign_off(group: Sequence[Change]) -> str:
+    done = [(change.data.get("action"), change.data.get("stage"), change.data.get("system")) for change in group]
+    parts = []
+    for action, stage in dict.fromkeys((action, stage) for action, stage, _ in done):
+        systems = [system for *act, system in done if tuple(act) == (action, stage)]
+        verb = "reopened" if action == "reopen" else "signed"
+        parts.append(f"{verb} {_some(systems, '{} more')} {stage}")
+    return f"{', '.join(parts)} of {_of_runs(group)}"
+
+
+def _tag(group: Sequence[Change]) -> str:
+    return f"made the tag {group[0].data.get('name', '')}"
+
+
+def _list(group: Sequence[Change]) -> str:
+    data = group[0].data
+    runs, lumisections = data.get("runs", 0), data.get("lumisections", 0)
+    return f"published the list {data.get('name', '')}: {runs:,} runs, {lumisections:,} lumisections"
+
+
+def _anything(group: Sequence[Change]) -> str:
+    of_runs = _of_runs(group)
+    return f"{group[0].kind}{f' of {of_runs}' if of_runs else ''}"
+
+
+WORDS = {
+    "runs.run": _run,
+    "runs.lumisections": _lumisections,
+    "runs.dataset": lambda group: f"named datasets of {_of_runs(group)}",
+    "runs.reference_runs": lambda group: "set reference runs",
+    "defects.entries": _entries,
+    "defects.definitions": _definitions,
+    "defects.tag": _tag,
+    "review.sign_off": _sign_off,
+    "goodruns.list": _list,
+}
