@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from certifier.audit.errors import CertifierError, Conflict
@@ -18,6 +21,7 @@ from .models import ApiToken, Role, RoleGrant, System, User
 
 CODE = re.compile(r"[A-Za-z0-9_]{1,40}")
 USERNAME_LENGTH = 150
+SYSTEM_NAME_LENGTH = 120
 # What robots sign with in ATLAS; no person's name can hold the colon.
 ROBOT_PREFIX = "sys:"
 
@@ -42,6 +46,16 @@ class RoleRefused(CertifierError):
     """The grant makes no sense as asked; the message says why."""
 
 
+@contextmanager
+def exists_already(refusal: Conflict) -> Iterator[None]:
+    """Leave it to the database who was first; for the second, `refusal`."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise refusal from error
+
+
 def create_system(*, actor: User | None, code: str, name: str = "", family: str = "", position: int = 100) -> System:
     """A new system. Coordinators only. Codes are ASCII and unique ignoring case."""
     with unit_of_work(actor) as unit:
@@ -50,9 +64,10 @@ def create_system(*, actor: User | None, code: str, name: str = "", family: str 
             raise SystemRefused(
                 f"“{code[:60]}” is not a system code: use 1 to 40 ASCII letters, digits and underscores.", field="code"
             )
-        if System.objects.filter(code__iexact=code).exists():
-            raise SystemExists(f"The system {code} exists already (case is ignored).")
-        system = System.objects.create(code=code, name=name or code, family=family, position=position)
+        if len(name) > SYSTEM_NAME_LENGTH:
+            raise SystemRefused(f"A system's name has {SYSTEM_NAME_LENGTH} characters at most.", field="name")
+        with exists_already(SystemExists(f"The system {code} exists already (case is ignored).")):
+            system = System.objects.create(code=code, name=name or code, family=family, position=position)
         unit.audit("accounts.create_system", f"system {code}", {"name": system.name})
     return system
 
@@ -84,14 +99,15 @@ def create_user(
             raise UserRefused(f"A user name has {USERNAME_LENGTH} characters at most.")
         if User.objects.filter(username__iexact=username).exists():
             raise UserExists(f"The user {username} exists already (case is ignored).")
-        user: User = User.objects.create_user(
-            username,
-            email,
-            None if is_robot else password,
-            first_name=first_name,
-            last_name=last_name,
-            is_robot=is_robot,
-        )
+        with exists_already(UserExists(f"The user {username} exists already.")):
+            user: User = User.objects.create_user(
+                username,
+                email,
+                None if is_robot else password,
+                first_name=first_name,
+                last_name=last_name,
+                is_robot=is_robot,
+            )
         unit.audit("accounts.create_user", f"user {username}", {"robot": is_robot})
     return user
 
