@@ -124,7 +124,7 @@ class Loader:
                 runs.put_lumisections(actor=None, run=run.number, columns=columns, flags=run.flags)
             for name, stage, facts in datasets_of(run):
                 runs.put_dataset(actor=None, run=run.number, name=name, stage=stage, facts=facts)
-        runs.import_reference_runs(actor=None, references=references(self.runs), source="demo")
+        runs.import_reference_runs(actor=None, references=list(references(self.runs).items()), source="demo")
         self.rows = {run.number: run for run in Run.objects.all()}
 
     def live_through(self) -> None:

@@ -127,14 +127,22 @@ class ConditionFlag(models.Model):
 
 
 class ReferenceRun(models.Model):
-    """Which run the shifters of a system compare a run with. Numbers, not keys: such maps name runs we may not have."""
+    """Which run the shifters of a system compare a run with. Numbers, not keys: such maps name runs we may not have.
 
-    run_number = models.PositiveIntegerField(unique=True)
+    A run that is certified several times may be compared with another run each time; the last one counts now.
+    """
+
+    run_number = models.PositiveIntegerField()
     reference_number = models.PositiveIntegerField()
+    position = models.PositiveIntegerField(help_text="1 for the first reference of this run")
     source = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        ordering = ["run_number"]
+        ordering = ["run_number", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["run_number", "reference_number"], name="reference_once_per_run"),
+            models.UniqueConstraint(fields=["run_number", "position"], name="reference_position_once"),
+        ]
 
     def __str__(self) -> str:
         return f"run {self.run_number} is compared with run {self.reference_number}"

@@ -70,8 +70,9 @@ def flags_of(run: Run) -> dict[str, LumiSet]:
 
 
 def reference_run(number: int) -> int | None:
-    """The run that this one is compared with, which may be unknown here."""
-    return ReferenceRun.objects.filter(run_number=number).values_list("reference_number", flat=True).first()
+    """The run that this one is compared with now, which may be unknown here."""
+    references = ReferenceRun.objects.filter(run_number=number).order_by("-position")
+    return references.values_list("reference_number", flat=True).first()
 
 
 def run_facts(run: Run) -> RunFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -230,6 +231,7 @@ def put_lumisections(
     first: int = 1,
     flags: Mapping[str, object] | None = None,
     if_version: int | None = None,
+    keep_known: bool = False,
 ) -> PutLumisections:
     """Set values of the lumisections from `first` on. Coordinators only.
 
@@ -237,18 +239,19 @@ def put_lumisections(
     lumisection), `pileup`, each a list of numbers and None or a float array with NaN for unknown, and `started_at`, a
     list of times; all of one length. Columns left out stay as they are. `flags` maps names to LumiSet text or values,
     each the whole flag; None forgets one; flags left out stay. The run grows when columns reach beyond its end.
+    An unknown takes back what was known, or with `keep_known` leaves it.
 
     Raises RunNotFound, LumisectionsRefused naming field and index, StaleVersion when the run is not at `if_version`.
     """
     with unit_of_work(actor) as unit:
         permissions.require(permissions.can_write_runs(actor))
         given = read_columns(first, columns)
-        row = _existing(run)
+        row = lock_run(run)
         if if_version is not None:
             _expect_version(row.number, row, if_version)
         last = max(row.last_lumisection, given.last if given.count else 0)
-        wanted = read_flags(flags, last) if flags else {}
-        put = PutLumisections(row, _write_columns(row, given), _write_flags(row, wanted))
+        wanted = {} if flags is None else read_flags(flags, last)
+        put = PutLumisections(row, _write_columns(row, given, keep_known), _write_flags(row, wanted))
         if put.changed:
             _touch(row, last)
             _tell_lumisections(unit, put, given)
@@ -260,7 +263,7 @@ def put_flags(*, actor: User | None, run: int, flags: Mapping[str, object]) -> P
     return put_lumisections(actor=actor, run=run, columns={}, flags=flags)
 
 
-def _existing(number: int) -> Run:
+def lock_run(number: int) -> Run:
     """The run with its profile, locked until the end of the transaction."""
     try:
         known = run_number(number)
@@ -272,10 +275,10 @@ def _existing(number: int) -> Run:
     return row
 
 
-def _write_columns(run: Run, given: Columns) -> LumiSet:
+def _write_columns(run: Run, given: Columns, keep_known: bool) -> LumiSet:
     if not given.count:
         return LumiSet()
-    profile, changed = lumisection_store.write(run.pk, profile_of(run), given)
+    profile, changed = lumisection_store.write(run.pk, profile_of(run), given, keep_known=keep_known)
     if changed:
         lumisection_store.save_profile(run.pk, profile)
         run._state.fields_cache.pop("profile", None)  # what was read is out of date
@@ -332,7 +335,7 @@ def put_dataset(
     """
     with unit_of_work(actor) as unit:
         permissions.require(permissions.can_write_runs(actor))
-        row = _existing(run)
+        row = lock_run(run)
         if stage not in STAGES:
             message = f"The stage is one of express, bulk and final, or empty; not “{str(stage)[:20]}”."
             raise DatasetRefused(message, field="stage")
@@ -360,32 +363,35 @@ def _dataset_attributes(name: object, facts: Mapping[str, Any] | None) -> dict[s
         raise DatasetRefused(str(error), field=field) from None
 
 
-def import_reference_runs(*, actor: User | None, references: Mapping[int, int], source: str = "") -> BulkOutcome:
-    """Say which run each run is compared with. Coordinators only. Either may be a run that is not known here.
+def import_reference_runs(
+    *, actor: User | None, references: Sequence[tuple[int, int]], source: str = ""
+) -> BulkOutcome:
+    """Pairs (run, reference): which run each is compared with, the last reference of a run counting now.
 
-    Raises RunRefused naming the run number that is none.
+    Either may be a run that is not known here; pairs that are known stay as they are. Coordinators only. Raises
+    RunRefused naming the number that is none.
     """
     with unit_of_work(actor) as unit:
         permissions.require(permissions.can_write_runs(actor))
-        wanted = [_reference(run, reference, source) for run, reference in references.items()]
-        known = dict(ReferenceRun.objects.values_list("run_number", "reference_number"))
-        new = [row for row in wanted if row.run_number not in known]
-        moved = [row for row in wanted if known.get(row.run_number, row.reference_number) != row.reference_number]
-        ReferenceRun.objects.bulk_create(
-            [*new, *moved],
-            update_conflicts=True,
-            unique_fields=["run_number"],
-            update_fields=["reference_number", "source"],
-        )
-        if new or moved:
-            data = {"created": len(new), "updated": len(moved), "source": source}
-            unit.audit("runs.import_reference_runs", f"{len(new) + len(moved):,} reference runs", data)
+        wanted = dict.fromkeys(_reference(run, reference) for run, reference in references)
+        known = set(ReferenceRun.objects.order_by().values_list("run_number", "reference_number"))
+        positions = Counter(run for run, _ in known)
+        rows = []
+        for run, reference in (pair for pair in wanted if pair not in known):
+            positions[run] += 1
+            rows.append(
+                ReferenceRun(run_number=run, reference_number=reference, position=positions[run], source=source[:200])
+            )
+        ReferenceRun.objects.bulk_create(rows)
+        if rows:
+            data = {"created": len(rows), "source": source}
+            unit.audit("runs.import_reference_runs", f"{len(rows):,} reference runs", data)
             announce(unit, "runs.reference_runs", data=data)
-    return BulkOutcome(len(new), len(moved), len(wanted) - len(new) - len(moved))
+    return BulkOutcome(len(rows), 0, len(wanted) - len(rows))
 
 
-def _reference(run: object, reference: object, source: str) -> ReferenceRun:
+def _reference(run: object, reference: object) -> tuple[int, int]:
     try:
-        return ReferenceRun(run_number=run_number(run), reference_number=run_number(reference), source=source[:200])
+        return run_number(run), run_number(reference)
     except Unfit as error:
         raise RunRefused(f"Run {run} → {reference}: {error}", field="run") from None

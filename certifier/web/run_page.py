@@ -261,7 +261,8 @@ def run_with_facts(number: int) -> Run:
     numbers = Run.objects.order_by().values("number")
     before = numbers.filter(number__lt=OuterRef("number")).order_by("-number")[:1]
     after = numbers.filter(number__gt=OuterRef("number")).order_by("number")[:1]
-    reference = ReferenceRun.objects.filter(run_number=OuterRef("number")).values("reference_number")[:1]
+    references = ReferenceRun.objects.filter(run_number=OuterRef("number")).order_by("-position")
+    reference = references.values("reference_number")[:1]
     if not 0 < number <= LARGEST_RUN:
         raise RunNotFound(number)
     run = (

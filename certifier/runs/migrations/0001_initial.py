@@ -64,12 +64,13 @@ class Migration(migrations.Migration):
             name='ReferenceRun',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('run_number', models.PositiveIntegerField(unique=True)),
+                ('run_number', models.PositiveIntegerField()),
                 ('reference_number', models.PositiveIntegerField()),
+                ('position', models.PositiveIntegerField(help_text='1 for the first reference of this run')),
                 ('source', models.CharField(blank=True, max_length=200)),
             ],
             options={
-                'ordering': ['run_number'],
+                'ordering': ['run_number', 'position'],
             },
         ),
         migrations.CreateModel(
@@ -148,6 +149,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='lumisection',
             constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='lumisection_zero_does_not_exist'),
+        ),
+        migrations.AddConstraint(
+            model_name='referencerun',
+            constraint=models.UniqueConstraint(fields=('run_number', 'reference_number'), name='reference_once_per_run'),
+        ),
+        migrations.AddConstraint(
+            model_name='referencerun',
+            constraint=models.UniqueConstraint(fields=('run_number', 'position'), name='reference_position_once'),
         ),
         migrations.AddConstraint(
             model_name='dataset',
