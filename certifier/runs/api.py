@@ -163,15 +163,15 @@ class LumisectionsView(APIView):
         """Set values from lumisection `first` on. Columns and flags left out stay as they are; null is not known."""
         columns = dict(request.data)
         first = columns.pop("first", 1)
-        flags = columns.pop("flags", None)
-        if not columns and flags is None:
+        flags = columns.pop("flags", {})
+        if not columns and "flags" not in request.data:
             raise ValidationError("Nothing to write: send at least one column, or “flags”.")
         put = services.put_lumisections(
             actor=actor_of(request),
             run=run,
             first=first,
             columns=columns,
-            flags={} if flags is None else flags,
+            flags=flags,
             if_version=expected_version(request),
         )
         body = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import repeat
 
 import numpy as np
@@ -15,11 +16,14 @@ from .models import RunProfile
 from .profile import COLUMNS, Profile
 
 
-def write(run_id: int, old: Profile, given: Columns) -> tuple[Profile, LumiSet]:
+def write(run_id: int, old: Profile, given: Columns, *, keep_known: bool) -> tuple[Profile, LumiSet]:
     """Merge `given` into the lumisections of a run, write what differs, and return the new profile and what changed.
 
     Rows 1 to `old.length` exist; a gap between them and `given.first` is filled with rows of which nothing is known.
+    An unknown in `given` takes back what was known, or with `keep_known` leaves it.
     """
+    if keep_known:
+        given = _with_known(run_id, old, given)
     length = max(old.length, given.last) if given.count else old.length
     values = np.full((len(COLUMNS), length), np.nan)
     values[:, : old.length] = old.values
@@ -34,6 +38,22 @@ def write(run_id: int, old: Profile, given: Columns) -> tuple[Profile, LumiSet]:
         insert(run_id, old.length + 1, beyond, _times_beyond(old.length, given))
         changed |= LumiSet.from_ranges([(old.length + 1, length)])
     return Profile(values), changed
+
+
+def _with_known(run_id: int, old: Profile, given: Columns) -> Columns:
+    """The same columns with what is known already in place of the unknown."""
+    overlap = slice(0, max(0, min(old.length, given.last) - given.first + 1))
+    values = {name: column.copy() for name, column in given.values.items()}
+    for name, column in values.items():
+        part = column[overlap]
+        part[:] = np.where(np.isnan(part), old[name][given.first - 1 : given.first - 1 + len(part)], part)
+    times = given.started_at
+    if times is not None and overlap.stop:
+        known = times_of(run_id, given.first, given.first + overlap.stop - 1)
+        times = [
+            one or other for one, other in zip(times, [*known, *repeat(None, len(times) - len(known))], strict=True)
+        ]
+    return replace(given, values=values, started_at=times)
 
 
 def _write_existing(run_id: int, length: int, given: Columns, differs: dict[str, Mask]) -> LumiSet:
