@@ -27,6 +27,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from certifier.accounts.models import User
+from certifier.accounts.permissions import can_view
 from certifier.audit.errors import CertifierError, Conflict
 
 from .errors import SAME_MOMENT, answer_to
@@ -75,8 +76,8 @@ class IdempotencyMiddleware:
             return None
         try:
             user = person(request, view_class)
-            if user is None:
-                return None  # the view itself answers 401
+            if user is None or not can_view(user):
+                return None  # the view itself answers 401 or 403
             if not ACCEPTABLE.fullmatch(key):
                 raise CertifierError("An idempotency key has 1 to 200 printable ASCII characters.", field=HEADER)
             return once(Keyed(user, key, fingerprint(request)), lambda: view(request, *args, **kwargs))

@@ -197,6 +197,8 @@ def _read(facts: Mapping[str, Any], number: int | None) -> tuple[RunFields | Non
     given: dict[str, Any] = {}
     try:
         own = run_number(facts["run"]) if "run" in facts else None
+        if number is not None:
+            run_number(number)
         if own is None and number is None:
             problems.append({"field": "run", "message": "The run number is missing."})
         elif own is not None and number is not None and own != number:
