@@ -68,7 +68,9 @@ def test_it_raises_the_version_and_tells_the_feed_what_changed(api: Api, chi: Us
     answer = put(client, 359918, {"period": "L"})
     assert answer.status_code == 200
     assert answer["ETag"] == '"2"'
-    assert answer.json() | {"period": "K", "version": 1, "updated_at": 0} == client.get("/api/v1/runs/359918/").json() | {
+    assert answer.json() | {"period": "K", "version": 1, "updated_at": 0} == client.get(
+        "/api/v1/runs/359918/"
+    ).json() | {
         "period": "K",
         "version": 1,
         "updated_at": 0,
