@@ -63,13 +63,14 @@ class Bits:
     def __init__(self) -> None:
         self._known: dict[str, int] = {}
 
-    def __call__(self, text: str) -> int:
-        bits = self._known.get(text)
-        if bits is None:
-            if len(self._known) >= REMEMBERED_TEXTS:
-                self._known.clear()
-            bits = self._known[text] = LumiSet.parse(text).bits
-        return bits
+    def read(self, rows: Iterable[Row]) -> dict[str, int]:
+        """text -> bits for at least the texts of these rows."""
+        if len(self._known) >= REMEMBERED_TEXTS:
+            self._known.clear()
+        known = self._known
+        for text in {row[2] for row in rows}.difference(known):
+            known[text] = LumiSet.parse(text).bits
+        return known
 
 
 def states(
@@ -92,36 +93,37 @@ def states(
 def _states_of(
     runs: Sequence[int] | None, up_to: int | None, defects: Collection[int] | None, bits_of: Bits
 ) -> Iterator[tuple[int, dict[int, State]]]:
-    current: int | None = None
+    # The innermost loop of every good-run list: plain tuples, no call per row.
+    current = None
     found: dict[int, tuple[int, int, int]] = {}
-    for run, defect, text, present, recoverable in _rows(runs, up_to, defects):
-        if run != current:
-            if current is not None:
-                yield current, _named(found)
-            current, found = run, {}
-        bits = bits_of(text)
-        before = found.get(defect)
-        if before is None:
-            found[defect] = (bits, 0, bits if recoverable else 0) if present else (0, bits, 0)
-        elif present:
-            held, absent, repairable = before
-            repairable = repairable | bits if recoverable else repairable & ~bits
-            found[defect] = (held | bits, absent & ~bits, repairable)
-        else:
-            held, absent, repairable = before
-            found[defect] = (held & ~bits, absent | bits, repairable & ~bits)
+    for rows in _rows(runs, up_to, defects):
+        known = bits_of.read(rows)
+        for run, defect, text, present, recoverable in rows:
+            if run != current:
+                if current is not None:
+                    yield current, {key: _new_state(State, bits) for key, bits in found.items()}
+                current, found = run, {}
+            bits = known[text]
+            if defect not in found:
+                found[defect] = (bits, 0, bits if recoverable else 0) if present else (0, bits, 0)
+            elif present:
+                held, absent, repairable = found[defect]
+                repairable = repairable | bits if recoverable else repairable & ~bits
+                found[defect] = (held | bits, absent & ~bits, repairable)
+            else:
+                held, absent, repairable = found[defect]
+                found[defect] = (held & ~bits, absent | bits, repairable & ~bits)
     if current is not None:
-        yield current, _named(found)
+        yield current, {key: _new_state(State, bits) for key, bits in found.items()}
 
 
-def _named(found: dict[int, tuple[int, int, int]]) -> dict[int, State]:
-    return {defect: State(*bits) for defect, bits in found.items()}
+_new_state: Any = tuple.__new__
+
+Row = tuple[int, int, str, bool, bool]
 
 
-def _rows(
-    runs: Sequence[int] | None, up_to: int | None, defects: Collection[int] | None
-) -> Iterator[tuple[int, int, str, bool, bool]]:
-    """Raw rows by run and then in the order in which they were said."""
+def _rows(runs: Sequence[int] | None, up_to: int | None, defects: Collection[int] | None) -> Iterator[Sequence[Row]]:
+    """Raw rows by run and then in the order in which they were said, many at a time."""
     where, parameters = _conditions(runs, up_to, defects)
     statement = (
         f"SELECT run_id, defect_id, lumisections, present, recoverable FROM {ENTRIES}{where} ORDER BY run_id, id"  # noqa: S608
@@ -129,7 +131,7 @@ def _rows(
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement, parameters)
         while rows := cursor.fetchmany(ROWS_PER_FETCH):
-            yield from rows
+            yield rows
 
 
 def _conditions(

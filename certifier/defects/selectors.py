@@ -117,7 +117,7 @@ def _primary(meaning: Meaning, said: Sequence[Any], domain: int, absent: bool) -
         return None
     shown = [
         IntervalInRun(
-            LumiSet.from_ranges([(one.first, one.last)]),
+            from_first_to(one.first, one.last),
             one.present,
             one.recoverable,
             one.user,
@@ -137,11 +137,24 @@ def _virtual(meaning: Meaning, evaluation: Evaluation, recoverable: int, domain:
     shown: list[IntervalInRun] = []
     for stretch, causes in evaluation.causes(meaning.name):
         comment = " ".join(causes)
-        parts = [(stretch.bits & recoverable, True), (stretch.bits & ~recoverable, False)]
-        ranges = [(pair, can) for bits, can in parts for pair in LumiSet.from_bits(bits).ranges()]
-        for pair, can in sorted(ranges):
-            shown.append(IntervalInRun(LumiSet.from_ranges([pair]), True, can, VIRTUAL_USER, comment, None))
+        for part, can in _by_recoverable(stretch, recoverable):
+            shown.append(IntervalInRun(part, True, can, VIRTUAL_USER, comment, None))
     return _in_run(meaning, State(present, domain & ~present, recoverable), shown)
+
+
+def _by_recoverable(stretch: LumiSet, recoverable: int) -> list[tuple[LumiSet, bool]]:
+    """A stretch cut where it changes between recoverable and not; nearly always it is all of one kind."""
+    here = stretch.bits & recoverable
+    if not here or here == stretch.bits:
+        return [(stretch, bool(here))]
+    parts = [(pair, True) for pair in LumiSet.from_bits(here).ranges()]
+    parts += ((pair, False) for pair in LumiSet.from_bits(stretch.bits & ~here).ranges())
+    return [(from_first_to(*pair), can) for pair, can in sorted(parts)]
+
+
+def from_first_to(first: int, last: int) -> LumiSet:
+    """The lumisections first to last, which are known to be in order."""
+    return LumiSet.from_bits((2 << last) - (1 << first))
 
 
 def _in_run(meaning: Meaning, state: State, shown: Sequence[IntervalInRun]) -> DefectInRun:

@@ -159,18 +159,37 @@ class Comparison:
 
     def differences(self, runs: Sequence[OneRun]) -> Iterator[RunDifference]:
         touched = self._touched()
-        compared = runs if self.redefined else [run for run in runs if run.pk in touched]
-        keys = [run.pk for run in compared]
-        of_a, of_b = (ByRun(states(runs=keys, up_to=side.up_to)) for side in self.sides)
-        # The states come in order of their key, the answer in that of the run's number; keys are few and small.
-        found: dict[int, list[RunDifference]] = {}
-        for run in sorted(compared):
-            virtuals = self.virtuals if run.pk in touched else list(self.redefined)
-            rows = list(self._of_run(run, (of_a.get(run.pk), of_b.get(run.pk)), virtuals))
-            if rows:
-                found[run.number] = rows
+        found = self._of_touched([run for run in runs if run.pk in touched])
+        if self.redefined:
+            found |= self._of_untouched([run for run in runs if run.pk not in touched])
         for number in sorted(found):
             yield from found[number]
+
+    def _of_touched(self, runs: Sequence[OneRun]) -> dict[int, list[RunDifference]]:
+        """Runs that got entries in between: everything may differ."""
+        keys = [run.pk for run in runs]
+        of_a, of_b = (ByRun(states(runs=keys, up_to=side.up_to)) for side in self.sides)
+        found = {}
+        for run in sorted(runs):  # by key, as the states come
+            both = of_a.get(run.pk), of_b.get(run.pk)
+            if rows := list(self._of_run(run, both, self.virtuals)):
+                found[run.number] = rows
+        return found
+
+    def _of_untouched(self, runs: Sequence[OneRun]) -> dict[int, list[RunDifference]]:
+        """Runs with the same entries on both sides: only what redefined virtual defects say can differ."""
+        needed = set()
+        for logic, definitions in self.logics:
+            for defect in self.redefined:
+                name = definitions.by_defect[defect].name
+                needed |= {definitions[primary].defect for primary in logic.primaries_of(name)}
+        of_both = ByRun(states(runs=[run.pk for run in runs], up_to=self.sides[0].up_to, defects=sorted(needed)))
+        found = {}
+        for run in sorted(runs):
+            same = of_both.get(run.pk)
+            if rows := list(self._of_run(run, (same, same), sorted(self.redefined))):
+                found[run.number] = rows
+        return found
 
     def _touched(self) -> set[int]:
         """The runs (keys) that got entries between the two moments."""
@@ -187,7 +206,8 @@ class Comparison:
     ) -> Iterator[RunDifference]:
         domain = LumiSet.whole(run.last).bits
         rows = []
-        for defect in both[0].keys() | both[1].keys():
+        changed = both[0].keys() | both[1].keys() if both[0] is not both[1] else ()
+        for defect in changed:
             meaning = self._meaning(defect)
             if meaning is not None and self._is_shown(meaning):
                 a, b = both[0].get(defect, NOTHING), both[1].get(defect, NOTHING)
