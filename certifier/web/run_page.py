@@ -219,9 +219,7 @@ class RunPage:
     def _unsigned(self, name: str) -> list[str]:
         logic, definitions = self.moment.logic()
         needed = {definitions[primary].system for primary in logic.primaries_of(name)}
-        return [
-            state.system.code for state in self.states if state.system.pk in needed and not state.is_signed
-        ]
+        return [state.system.code for state in self.states if state.system.pk in needed and not state.is_signed]
 
     # -- sign-off and the rest ------------------------------------------------------------------------------
 

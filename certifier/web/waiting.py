@@ -152,13 +152,9 @@ def _own_system(system: System, runs: Sequence[Run], states: States) -> OwnSyste
 
 
 def _unseen(systems: Sequence[System]) -> list[Unseen]:
-    runs = list(
-        Run.objects.filter(last_lumisection__gt=0).order_by("-number").defer("attributes")[:LATEST_RUNS]
-    )
+    runs = list(Run.objects.filter(last_lumisection__gt=0).order_by("-number").defer("attributes")[:LATEST_RUNS])
     states = states_of([run.pk for run in runs], systems)
-    found = [
-        Unseen(run, [system.code for system in systems if not states.get((run.pk, system.pk))]) for run in runs
-    ]
+    found = [Unseen(run, [system.code for system in systems if not states.get((run.pk, system.pk))]) for run in runs]
     return [unseen for unseen in found if unseen.systems][:SHOWN]
 
 

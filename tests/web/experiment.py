@@ -60,9 +60,7 @@ def take(number: int = RUN, lumisections: int = 100, *, recorded: float | None =
     return Run.objects.get(number=number)
 
 
-def record(
-    defect: str, lumisections: str, *, run: int = RUN, actor: User | None = None, **payload: Any
-) -> None:
+def record(defect: str, lumisections: str, *, run: int = RUN, actor: User | None = None, **payload: Any) -> None:
     entry = NewEntry(run=run, defect=defect, lumisections=lumisections, **payload)
     defects.record_entries(actor=actor, entries=[entry], source="page")
 

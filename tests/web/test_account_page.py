@@ -98,7 +98,9 @@ def test_it_makes_a_token_and_shows_it_once(page: Page, ada: User) -> None:
     assert rest.get("/api/v1/systems/").status_code == 200
     text = client.get(ACCOUNT).content.decode()
     assert key not in text
-    assert f"mirror {key[:8]}… ● works just now".replace("just now", "") in re.sub(r"(just now|\d+ s ago)", "", words(text))
+    assert f"mirror {key[:8]}… ● works just now".replace("just now", "") in re.sub(
+        r"(just now|\d+ s ago)", "", words(text)
+    )
     token = ApiToken.objects.get()
     assert token.expires_at is not None
     assert timedelta(days=29) < token.expires_at - timezone.now() < timedelta(days=31)
@@ -125,9 +127,12 @@ def test_it_leaves_the_tokens_of_others_alone(page: Page, ben: User, ada: User, 
 
 @pytest.mark.parametrize(
     ("sent", "said"),
-    [({"name": "", "lifetime": "30"}, "This field is required."), ({"name": "x", "lifetime": "7"}, "not one of the available"),
-     ({"name": "x" * 81, "lifetime": "30"}, "at most 80 characters")],
-)  # fmt: skip
+    [
+        ({"name": "", "lifetime": "30"}, "This field is required."),
+        ({"name": "x", "lifetime": "7"}, "not one of the available"),
+        ({"name": "x" * 81, "lifetime": "30"}, "at most 80 characters"),
+    ],
+)
 def test_it_says_what_is_wrong_with_a_token_to_be_made(page: Page, ada: User, sent: dict[str, str], said: str) -> None:
     response = page(ada).post("/account/tokens/", sent)
     assert response.status_code == 422

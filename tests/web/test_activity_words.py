@@ -33,7 +33,7 @@ def test_it_tells_an_import_of_many_runs_in_one_line() -> None:
         ("defects.entries", 7, {"count": 1, "defects": ["A"]}, "chi recorded 1 entry on run 7: A"),
         ("defects.definitions", None, {"summary": "EMBA defined"}, "chi changed the logic: EMBA defined"),
         ("defects.tag", None, {"name": "pro22-01"}, "chi made the tag pro22-01"),
-        ("review.sign_off", 7, {"system": "LAR", "stage": "bulk", "action": "reopen"}, "chi reopened LAR bulk of run 7"),
+        ("review.sign_off", 7, {"system": "LAR", "stage": "bulk", "action": "sign"}, "chi signed LAR bulk of run 7"),
         ("goodruns.list", None, {"id": 1, "name": "A", "runs": 12, "lumisections": 3400},
          "chi published the list A: 12 runs, 3,400 lumisections"),
         ("later.thing", 7, {}, "chi later.thing of run 7"),

@@ -12,7 +12,13 @@ NOON = datetime(2018, 5, 15, 12, tzinfo=UTC)
 
 
 def said(
-    lumisections: str, *, present: bool = True, recoverable: bool = False, user: str = "ada", comment: str = "", later: int = 0
+    lumisections: str,
+    *,
+    present: bool = True,
+    recoverable: bool = False,
+    user: str = "ada",
+    comment: str = "",
+    later: int = 0,
 ) -> IntervalInRun:
     at = NOON + timedelta(minutes=later)
     return IntervalInRun(LumiSet.parse(lumisections), present, recoverable, user, comment, at)
@@ -27,7 +33,9 @@ def defect(name: str, *intervals: IntervalInRun, system: str = "LAR", **kind: bo
 
 
 def test_it_joins_what_was_said_alike() -> None:
-    rows = list(rows_of([defect("A", said("3", comment="x"), said("7-8", comment="x", later=5), said("9", comment="y"))]))
+    rows = list(
+        rows_of([defect("A", said("3", comment="x"), said("7-8", comment="x", later=5), said("9", comment="y"))])
+    )
     assert [(str(row.lumisections), row.payload.comment) for row in rows] == [("3 7-8", "x"), ("9", "y")]
     assert rows[0].at == NOON + timedelta(minutes=5)
 

@@ -38,7 +38,9 @@ def test_it_tells_an_expert_what_to_sign_next(page: Page, ada: User) -> None:
     text = home(page(ada))
     assert "LAR Liquid-argon calorimeter 3 runs not signed" in text
     due = text.split("runs not signed")[1]
-    assert due.index("350479 ○ reopened · express") < due.index("350440 ○ sign express") < due.index("350531 ○ sign bulk")
+    assert (
+        due.index("350479 ○ reopened · express") < due.index("350440 ○ sign express") < due.index("350531 ○ sign bulk")
+    )
 
 
 @pytest.mark.usefixtures("three_runs")
@@ -99,7 +101,12 @@ def test_it_shows_the_latest_runs_and_the_luminosity(page: Page, ben: User) -> N
 def test_it_names_the_latest_list(page: Page, ben: User) -> None:
     assert "None is published yet." in home(page(ben))
     GoodRunList.objects.create(
-        name="All good of L", origin=Origin.IMPORTED, sha256="0" * 64, run_count=3, lumisection_count=240, recorded_inv_nb=2400.0
+        name="All good of L",
+        origin=Origin.IMPORTED,
+        sha256="0" * 64,
+        run_count=3,
+        lumisection_count=240,
+        recorded_inv_nb=2400.0,
     )
     assert "All good of L runs 3 lumisections 240 recorded 2.40 /pb imported by the installation" in home(page(ben))
 

@@ -9,7 +9,9 @@ from certifier.web.luminosity_over_time import RunLuminosity, over_time
 START = datetime(2018, 5, 15, tzinfo=UTC)
 
 
-def run(number: int, recorded: float | None, certified: float | None, period: str = "K", hour: int | None = None) -> RunLuminosity:
+def run(
+    number: int, recorded: float | None, certified: float | None, period: str = "K", hour: int | None = None
+) -> RunLuminosity:
     started = None if hour is None else START + timedelta(hours=hour)
     ended = None if started is None else started + timedelta(minutes=30)
     return RunLuminosity(number, started, ended, "data18", period, recorded, certified)

@@ -38,7 +38,14 @@ def test_it_begins_with_the_facts_of_the_run(ada_page: Client) -> None:
     text = words(html(ada_page))
     for fact in ("Run 350479", "project data18_13TeV", "fill 6688", "lumisections 100", "recorded 1.00 /pb"):
         assert fact in text
-    for fact in ("period L", "beam pp", "duration –", "delivered 1.25 /pb", "recorded of it 80.0%", "mean 40.0, peak 40.0"):
+    for fact in (
+        "period L",
+        "beam pp",
+        "duration –",
+        "delivered 1.25 /pb",
+        "recorded of it 80.0%",
+        "mean 40.0, peak 40.0",
+    ):
         assert fact in text
 
 
@@ -66,7 +73,10 @@ def test_it_draws_every_defect_on_its_lane(ada_page: Client) -> None:
     experiment.record("LAR_NOISEBURST", "3 7-9")
     shown = html(ada_page)
     assert 'aria-label="LAR_DATACORRUPT: 11-15"' in shown
-    assert '<rect class="int" x="100.0" y="5" width="50.0" height="10"><title>LAR_DATACORRUPT 11-15</title></rect>' in shown
+    assert (
+        '<rect class="int" x="100.0" y="5" width="50.0" height="10"><title>LAR_DATACORRUPT 11-15</title></rect>'
+        in shown
+    )
     assert 'aria-label="LAR_NOISEBURST: 3 7-9"' in shown
     assert 'aria-label="stable beams: 5-100"' in shown
     assert "PIXEL" in words(shown).split("nothing recorded")[1]

@@ -99,7 +99,13 @@ def test_it_shows_what_was_derived_and_how_old_it_is(ben_page: Client) -> None:
     run = experiment.take()
     long_ago = timezone.now() - timedelta(minutes=7)
     experiment.summarise(
-        run, good_inv_nb=950.0, signed_systems=2, open_systems=0, defect_count=5, intolerable_count=2, refreshed_at=long_ago
+        run,
+        good_inv_nb=950.0,
+        signed_systems=2,
+        open_systems=0,
+        defect_count=5,
+        intolerable_count=2,
+        refreshed_at=long_ago,
     )
     SummaryWatermark.objects.create(pk=1, sequence=ChangeCounter.objects.get(pk=1).value - 4)
     text = words(ben_page.get("/runs/?runs=350479").content.decode())
