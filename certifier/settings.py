@@ -18,7 +18,7 @@ from certifier import schedule
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = FileAwareEnv()
+env = FileAwareEnv(strip_whitespace=True)  # an editor ends a file with a newline; no secret does
 
 # Everything the program writes lies below this folder: database, broker queues, stored files.
 CERTIFIER_VAR = Path(env.str("CERTIFIER_VAR", str(BASE_DIR / "var"))).resolve()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ NEEDS: dict[str, Callable[[], object]] = {
     "e2e": needs.chromium,
     "postgres": needs.postgresql_url,
     "redis": needs.redis_url,
+    "sqlite": needs.sqlite,
 }
 DATABASE_FIXTURES = {
     "db",
@@ -64,7 +66,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if only == "sqlite":
         left_out = [item for item in items if needs_server(item)]
     elif only == "postgresql":
-        left_out = [item for item in items if not uses_database(item) and not needs_server(item)]
+        left_out = [
+            item
+            for item in items
+            if item.get_closest_marker("sqlite") or not (uses_database(item) or needs_server(item))
+        ]
     else:
         return
     config.hook.pytest_deselected(items=left_out)
@@ -74,7 +80,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Name what was skipped and why, and hand the counts to `tests.run`."""
-    skipped = sorted(f"{report.nodeid}: {_reason(report)}" for report in terminalreporter.stats.get("skipped", []))
+    reasons = Counter((report.location[0], _reason(report)) for report in terminalreporter.stats.get("skipped", []))
+    skipped = [f"{count} in {file}: {reason}" for (file, reason), count in sorted(reasons.items())]
     report = os.environ.get("CERTIFIER_TEST_REPORT")
     if report and not hasattr(config, "workerinput"):
         outcomes = {kind: len(reports) for kind, reports in terminalreporter.stats.items() if kind}

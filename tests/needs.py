@@ -41,6 +41,11 @@ def postgresql_url() -> str:
     return url
 
 
+def sqlite() -> None:
+    if os.environ.get("TEST_DATABASE_URL"):
+        pytest.skip("about SQLite; this is another database")
+
+
 def redis_url() -> str:
     url = os.environ.get("TEST_REDIS_URL", "")
     if not url:

@@ -93,7 +93,8 @@ def conclude(passes: dict[str, dict[str, Any]], missing: list[str], seconds: flo
         words.append("NOTHING on PostgreSQL")
     failed = sum(result["outcomes"].get(kind, 0) for result in passes.values() for kind in ("failed", "error"))
     good = all(result["status"] == 0 for result in passes.values()) and not failed and not (missing and on_ci())
-    words += [f"{failed} failed", f"{len(skipped)} skipped" + (" (named above)" if skipped else "")]
+    left_out = sum(result["outcomes"].get("skipped", 0) for result in passes.values())
+    words += [f"{failed} failed", f"{left_out} skipped" + (" (named above)" if left_out else "")]
     verdict = "PASSED" if good else "FAILED"
     print(f"make test: {verdict} — {', '.join(words)}, in {seconds // 60:.0f} min {seconds % 60:.0f} s.")
     return 0 if good else 1

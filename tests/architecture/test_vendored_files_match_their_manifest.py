@@ -16,9 +16,7 @@ def packages() -> list[dict[str, Any]]:
 
 def test_it_names_every_file_and_nothing_else() -> None:
     listed = {entry["file"] for package in packages() for entry in package["file"]}
-    present = {str(path.relative_to(VENDOR)) for path in VENDOR.rglob("*") if path.is_file()} - {
-        "vendor.toml"
-    }
+    present = {str(path.relative_to(VENDOR)) for path in VENDOR.rglob("*") if path.is_file()} - {"vendor.toml"}
     assert listed == present
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from certifier.audit.models import AuditEvent
 from certifier.audit.unit import unit_of_work
 
-pytestmark = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="about SQLite; this is PostgreSQL")
+pytestmark = pytest.mark.sqlite
 
 WRITERS = 8
 SECONDS = 3.0
