@@ -10,13 +10,17 @@ is irrecoverable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
 
 from certifier.accounts.models import System
 from certifier.defects import resolution
 from certifier.defects.logic_at import Definitions, logic_at
-from certifier.lumi import Evaluation, LumiSet, RunLumiMap, RunSelection
+from certifier.lumi import LumiSet, RunLumiMap, RunSelection
+from certifier.lumi.roots import roots
 from certifier.runs.models import ConditionFlag, Run
 from certifier.runs.profile import Profile, iterate_profiles
 
@@ -33,7 +37,6 @@ NUMBERS_PER_QUERY = 10_000
 
 # What a lumisection is charged to: (system code, defect). System "" is a reason that belongs to no system.
 Account = tuple[str, str]
-Order = dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -164,35 +167,13 @@ def _behind(question: Question, rows: Sequence[RunRow], up_to: int) -> Iterator[
     yield from (Behind(row) for row in rows if row.number not in within)
     inside = [row for row in rows if row.number in within]
     for row, evaluation, states in building.evaluated(question, inside, up_to):
-        roots = _roots(question, evaluation)
+        behind = roots(evaluation, question.require)
         final = 0
-        for root, bits in roots.items():
-            state = states.get(root)  # that a defect is absent cannot be repaired: `!NAME` has no state
+        for root, bits in behind.items():
+            # That a defect is absent cannot be repaired: there is no definition of `!NAME`.
+            state = states.get(definitions[root].defect) if root in definitions else None
             final |= bits & ~(state.recoverable if state else 0)
-        yield Behind(row, {_account(definitions, root): bits for root, bits in roots.items()}, final)
-
-
-def _roots(question: Question, evaluation: Evaluation) -> dict[str, int]:
-    """Which primary defects are behind the required ones being present, and where: bitsets by name.
-
-    The causes of a virtual defect, with a virtual one among them replaced by its own causes on the same lumisections,
-    and so on. That a defect is absent stands for itself, with `!` before its name.
-    """
-    definitions = question.meaning.definitions
-    found: dict[str, int] = {}
-    waiting = {name: evaluation.present(name).bits for name in question.require}
-    # A definition comes after all it names, so backwards every use of it is known before it is looked at.
-    for name in reversed(question.meaning.logic.order):
-        active = waiting.pop(name, 0)
-        if not active:
-            continue
-        for stretch, causes in evaluation.causes(name):
-            bits = stretch.bits & active
-            for cause in causes if bits else ():
-                known = definitions.get(cause)
-                target = waiting if known is not None and known.is_virtual else found
-                target[cause] = target.get(cause, 0) | bits
-    return found
+        yield Behind(row, {_account(definitions, root): bits for root, bits in behind.items()}, final)
 
 
 def _account(definitions: Definitions, root: str) -> Account:
@@ -237,7 +218,7 @@ def _table(
     *,
     as_built: bool = True,
 ) -> LossTable:
-    order = {system.code: place for place, system in enumerate(System.objects.all())}
+    order = Order()
     reasons = {each.run: each for each in left_out}
     runs = sorted(behind, key=lambda each: each.row.number)
     held = _held([each.row for each in runs], flags)
@@ -250,9 +231,9 @@ def _table(
         book.selected += luminosity_in(LumiSet.from_bits(domain), profile)
         book.good += luminosity_in(LumiSet.from_bits(domain & listed), profile)
         book.outside += luminosity_in(LumiSet.from_bits(listed & ~domain), profile)
-        charge = _charged(each, domain & ~listed, reasons.get(each.row.number), order)
-        for account, bits, recoverable in charge:
-            book.charge(account, LumiSet.from_bits(bits), LumiSet.from_bits(recoverable), profile)
+        charged = list(_charged(each, domain & ~listed, reasons.get(each.row.number), order))
+        if charged:
+            book.charge(charged, each.final, each.row.last, profile)
     return LossTable(
         tuple(flags),
         len(runs),
@@ -267,27 +248,43 @@ def _table(
     )
 
 
-def _charged(behind: Behind, lost: int, left_out: LeftOut | None, order: Order) -> Iterator[tuple[Account, int, int]]:
-    """Each account with the lumisections charged to it, and which of these are recoverable."""
-    for account in sorted(behind.accounts, key=lambda each: _place(each, order)):
+def _charged(behind: Behind, lost: int, left_out: LeftOut | None, order: Order) -> Iterator[tuple[Account, int]]:
+    """Each account with the lumisections charged to it."""
+    for account in sorted(behind.accounts, key=order.__getitem__):
         bits = behind.accounts[account] & lost
         if bits:
-            yield account, bits, bits & ~behind.final
+            yield account, bits
             lost &= ~bits
     if not lost:
         return
     if left_out is not None and left_out.unsigned:
-        yield (left_out.unsigned[0], NOT_SIGNED), lost, 0
+        yield (left_out.unsigned[0], NOT_SIGNED), lost
     elif left_out is not None and left_out.reason.startswith("not part of tag"):
-        yield ("", NOT_IN_TAG), lost, 0
+        yield ("", NOT_IN_TAG), lost
     else:
-        yield ("", OTHER), lost, 0
+        yield ("", OTHER), lost
 
 
-def _place(account: Account, order: Order) -> tuple[int, str, bool, str]:
-    system, defect = account
-    name = defect.removeprefix("!")
-    return order.get(system, len(order)), system, defect == NOT_SIGNED, f"{name.lower()} {defect}"
+def is_defect(account: Account) -> bool:
+    """Whether it is a defect, and no other reason: only what a defect takes can a reprocessing bring back."""
+    return account[1] not in (NOT_SIGNED, NOT_IN_TAG, OTHER)
+
+
+class Order(dict[Account, tuple[int, str, bool, str]]):
+    """The place of an account among all: systems in their order, then defects by name ignoring case, signatures
+    last.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._systems = {system.code: place for place, system in enumerate(System.objects.all())}
+
+    def __missing__(self, account: Account) -> tuple[int, str, bool, str]:
+        system, defect = account
+        name = f"{defect.removeprefix('!').lower()} {defect}"
+        place = (self._systems.get(system, len(self._systems)), system, defect == NOT_SIGNED, name)
+        self[account] = place
+        return place
 
 
 def _held(rows: Sequence[RunRow], flags: Sequence[str]) -> dict[int, int]:
@@ -313,25 +310,64 @@ def _all(sets: Sequence[int]) -> int:
 
 
 class _Book:
-    """The sums that grow run by run."""
+    """The sums that grow run by run. A year has some hundred accounts in each of its runs, so they are kept in arrays:
+    `_sums[0]` of what was lost, `_sums[1]` of what of it is recoverable, a row per quantity, a column per account.
+    """
 
     def __init__(self) -> None:
         self.selected = self.good = self.outside = NOTHING
-        self._lost: dict[Account, Luminosity] = {}
-        self._recoverable: dict[Account, Luminosity] = {}
+        self._columns: dict[Account, int] = {("", ""): 0}  # the first one takes what is not lost
+        self._sums = np.zeros((2, 5, 64))
 
-    def charge(self, account: Account, lost: LumiSet, recoverable: LumiSet, profile: Profile | None) -> None:
-        self._lost[account] = self._lost.get(account, NOTHING) + luminosity_in(lost, profile)
-        if recoverable:
-            before = self._recoverable.get(account, NOTHING)
-            self._recoverable[account] = before + luminosity_in(recoverable, profile)
+    def charge(self, charged: Sequence[tuple[Account, int]], final: int, last: int, profile: Profile | None) -> None:
+        """Charge lumisections (disjoint bitsets) of a run of `last` lumisections; `final` are the irrecoverable
+        ones.
+        """
+        owners = np.zeros(last, dtype=np.int64)
+        for account, bits in charged:
+            column = self._columns.setdefault(account, len(self._columns))
+            for first, end in LumiSet.from_bits(bits).ranges():
+                owners[first - 1 : end] = column
+        while len(self._columns) > self._sums.shape[2]:
+            self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)], axis=2)
+        values = _quantities(profile, last)
+        repairable = owners * ~LumiSet.from_bits(final & ((2 << last) - 2)).to_mask(last)
+        for part, of in enumerate((owners, repairable)):
+            for row, weights in enumerate(values):
+                self._sums[part, row] += np.bincount(of, weights, self._sums.shape[2])
 
-    def charges(self, order: Mapping[str, int]) -> tuple[Charge, ...]:
-        ordered = sorted(self._lost, key=lambda account: _place(account, dict(order)))
-        ordered.sort(key=lambda account: not account[0])
+    def charges(self, order: Order) -> tuple[Charge, ...]:
+        """What was charged, in the order in which it is charged; what belongs to no system last."""
+        accounts = [account for account in self._columns if account != ("", "")]
+        accounts.sort(key=lambda account: (not account[0], order[account]))
         return tuple(
-            Charge(*account, self._lost[account], self._recoverable.get(account, NOTHING)) for account in ordered
+            Charge(
+                *account, self._luminosity(0, account), self._luminosity(1, account) if is_defect(account) else NOTHING
+            )
+            for account in accounts
         )
+
+    def _luminosity(self, part: int, account: Account) -> Luminosity:
+        count, delivered, recorded, with_delivered, with_recorded = self._sums[part, :, self._columns[account]].tolist()
+        return Luminosity(
+            int(count),
+            delivered if with_delivered else None,
+            recorded if with_recorded else None,
+            int(with_delivered),
+            int(with_recorded),
+        )
+
+
+def _quantities(profile: Profile | None, last: int) -> list[npt.NDArray[np.float64]]:
+    """Per lumisection: one, what was delivered and recorded (zero where unknown), and whether these are known."""
+    columns = np.full((2, last), np.nan)
+    if profile is not None:
+        for row, name in enumerate(("delivered_inv_nb", "recorded_inv_nb")):
+            values = profile[name][:last]
+            columns[row, : len(values)] = values
+    known = ~np.isnan(columns)
+    values = np.where(known, columns, 0.0)
+    return [np.ones(last), values[0], values[1], *known.astype(np.float64)]
 
 
 class _Following:

@@ -275,9 +275,8 @@ def _good(question: Question, rows: Sequence[RunRow], up_to: int) -> Iterator[tu
 
 def evaluated(
     question: Question, rows: Sequence[RunRow], up_to: int
-) -> Iterator[tuple[RunRow, Evaluation, dict[str, State]]]:
-    """The required defects of each run, evaluated, beside the states of the primary defects behind them by
-    name.
+) -> Iterator[tuple[RunRow, Evaluation, Mapping[int, State]]]:
+    """The required defects of each run, evaluated, beside the states of its primary defects by primary key.
 
     Runs pass by one after the other, and only what the required defects need is read and evaluated.
     """
@@ -289,9 +288,8 @@ def evaluated(
         row = waiting.pop(pk, None)
         if row is None:
             continue
-        named = {names[defect]: state for defect, state in states.items() if defect in names}
-        present = {name: state.present for name, state in named.items()}
-        yield row, logic.evaluate(present, row.domain, ignore=question.ignore, only=question.require), named
+        present = {names[defect]: state.present for defect, state in states.items() if defect in names}
+        yield row, logic.evaluate(present, row.domain, ignore=question.ignore, only=question.require), states
     for row in waiting.values():
         yield row, logic.evaluate({}, row.domain, ignore=question.ignore, only=question.require), {}
 

@@ -116,7 +116,7 @@ def test_it_lists_what_brute_force_finds_and_its_losses_add_up(
         assert found == expected
         known = [recorded[number - 1] for run, number in found if run == 1 and recorded[number - 1] is not None]
         assert list_.recorded_lumisections == len(known)
-        assert (list_.recorded_inv_nb or 0.0) == pytest.approx(sum(known))  # type: ignore[arg-type]
+        assert (list_.recorded_inv_nb or 0.0) == pytest.approx(sum(known))
         check_loss(accounting.loss_of(list_), len(expected), recorded)
         transaction.set_rollback(True)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from certifier.accounts.models import System
 from certifier.defects import services as defects
 from certifier.goodruns import accounting, formats, services
 from certifier.goodruns.accounting import NOT_IN_TAG, NOT_SIGNED, OTHER, LossTable
@@ -54,7 +55,7 @@ def test_it_charges_each_lumisection_to_the_first_defect_met() -> None:
 
 
 def test_it_follows_the_order_of_systems() -> None:
-    pixel = world.System.objects.get(code="PIXEL")
+    pixel = System.objects.get(code="PIXEL")
     pixel.position = 1
     pixel.save()
     world.make_run(1, 4)
