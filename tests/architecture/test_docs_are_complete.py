@@ -133,7 +133,11 @@ def test_every_page_has_a_row_and_no_row_is_stale() -> None:
 # --- links
 
 
-@pytest.mark.parametrize("path", sorted(REPOSITORY.glob("docs/**/*.md")) + sorted(REPOSITORY.glob("*.md")), ids=str)
-def test_a_document_links_to_what_is_there(path: Path) -> None:
+DOCUMENTS = [path.relative_to(REPOSITORY) for path in (*REPOSITORY.glob("docs/**/*.md"), *REPOSITORY.glob("*.md"))]
+
+
+@pytest.mark.parametrize("document", sorted(DOCUMENTS), ids=str)
+def test_a_document_links_to_what_is_there(document: Path) -> None:
+    path = REPOSITORY / document
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
         assert (path.parent / target).exists(), f"{path.name} links to {target}"
