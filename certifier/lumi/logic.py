@@ -108,8 +108,8 @@ class Logic:
     def _new_plan(self, only: frozenset[str] | None, ignore: frozenset[str]) -> Plan:
         ignored = frozenset(self._slots.of(name) for name in ignore)
         keys = self._direct if only is None else [self.spelled(name).lower() for name in only]
-        reached = {self._slots.by_key[key] for key in self._reached(keys, ignored)}
-        wanted = {slot: each for slot, each in self._junctions.items() if slot in reached - ignored}
+        reached = {self._slots.by_key[key] for key in self._reached(keys, ignored)} - ignored
+        wanted = {slot: each for slot, each in self._junctions.items() if slot in reached}
         return Plan.of(wanted, ignored, len(self._slots))
 
     def _reached(self, keys: Iterable[str], ignored: frozenset[int]) -> set[str]:

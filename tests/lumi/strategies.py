@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from certifier.lumi import Expression, LumiSet, RunLumiMap
 from certifier.lumi.expressions import And, Name, Not, Or, all_of, any_of
 
-LAST = 40
+LAST = 25
 Truth = bool | None  # None: unknown
 
 numbers = st.integers(1, LAST)

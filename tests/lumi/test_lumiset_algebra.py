@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -87,7 +88,7 @@ def test_it_takes_the_last_lumisection_there_can_be() -> None:
 
 
 @pytest.mark.parametrize("other", [5, "1-4", {1, 2}, None])
-def test_it_does_not_combine_with_anything_else(other: object) -> None:
+def test_it_does_not_combine_with_anything_else(other: Any) -> None:
     for operation in (operator.or_, operator.and_, operator.sub, operator.xor, operator.le, operator.gt):
         with pytest.raises(TypeError):
             operation(LumiSet.whole(4), other)

@@ -6,6 +6,7 @@ import copy
 import operator
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -87,18 +88,18 @@ def test_it_does_not_change() -> None:
 @pytest.mark.parametrize("run", [0, -1, LARGEST_RUN + 1, True, "358031", 3.0, None])
 def test_it_refuses_runs_that_are_none(run: object) -> None:
     with pytest.raises(LumiError, match="run"):
-        RunLumiMap({run: LumiSet.whole(3)})  # type: ignore[dict-item]
+        RunLumiMap({run: LumiSet.whole(3)})  # type: ignore[arg-type]
 
 
 def test_it_refuses_a_run_twice_and_values_that_are_no_sets() -> None:
     with pytest.raises(LumiError, match="run 7 is given twice"):
         RunLumiMap([(7, LumiSet.whole(3)), (7, LumiSet.whole(4))])
     with pytest.raises(TypeError, match="run 7: a LumiSet is needed, not str"):
-        RunLumiMap({7: "1-4"})  # type: ignore[dict-item]
+        RunLumiMap({7: "1-4"})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("other", [5, {1: 2}, None])
-def test_it_does_not_combine_with_anything_else(other: object) -> None:
+def test_it_does_not_combine_with_anything_else(other: Any) -> None:
     for operation in (operator.or_, operator.and_, operator.sub, operator.xor, operator.le, operator.gt):
         with pytest.raises(TypeError):
             operation(RunLumiMap(), other)
