@@ -45,7 +45,7 @@ types: setup ## mypy; strict where others build on it
 	@$(BIN)/mypy
 
 bench: setup ## the benchmarks, beside their peers
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 schema: setup ## write docs/openapi.yaml anew
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml

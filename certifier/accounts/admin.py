@@ -23,7 +23,9 @@ class UserAdmin(DjangoUserAdmin):
         with unit_of_work(request.user) as unit:  # type: ignore[arg-type]
             super().save_model(request, obj, form, change)
             fields = sorted(set(form.changed_data) - {"password", "password1", "password2", "usable_password"})
-            unit.audit("accounts.change_user" if change else "accounts.create_user", f"user {obj.username}", {"fields": fields})
+            unit.audit(
+                "accounts.change_user" if change else "accounts.create_user", f"user {obj.username}", {"fields": fields}
+            )
 
 
 @admin.register(RoleGrant)
