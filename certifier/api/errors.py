@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 SAME_MOMENT = "Somebody else wrote the same thing in the same moment. Read it again, then repeat what is still needed."
 BUSY = "The database is busy with another change. Nothing was changed; try again in a moment."
-TOO_BIG_A_NUMBER = "A number is larger than the database can hold. Nothing was changed."
+BEYOND = "A number or a time lies beyond what the database can hold. Nothing was changed."
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _answer_to_database(exc: Exception) -> Answer | None:
         return detail(409, SAME_MOMENT)
     if isinstance(exc, DataError | OverflowError):
         logger.warning("a value did not fit the database", exc_info=exc)
-        return detail(400, TOO_BIG_A_NUMBER)
+        return detail(400, BEYOND)
     if isinstance(exc, OperationalError):
         # A lock not given in time, or a deadlock that was broken. An unreachable server looks the same.
         logger.error("the database could not do it now", exc_info=exc)
