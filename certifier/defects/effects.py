@@ -1,0 +1,70 @@
+"""What recording something would change in a run: the defect itself, and the virtual defects that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from certifier.lumi import LumiSet
+from certifier.runs.models import Run
+from certifier.runs.profile import profile_of
+
+from .entry_input import NewEntry, Resolved, resolve_all
+from .logic_at import LogicAt, logic_at
+from .resolution import State, said_of_run, state_of
+
+NOTHING = State(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One defect that changes. `recorded_inv_nb` is the recorded luminosity of what changes, None where unknown."""
+
+    defect: str
+    virtual: bool
+    intolerable: bool
+    becomes_present: LumiSet
+    becomes_absent: LumiSet
+    recorded_inv_nb: float | None
+
+
+def effects_of(run: Run, entries: Sequence[NewEntry]) -> list[Effect]:
+    """The defects that would change, virtual ones first, and of these the one that depends on most defects.
+
+    Raises EntriesRefused as recording does. Nothing is written.
+    """
+    resolved = resolve_all(entries)
+    now = {defect: state_of(said) for defect, said in said_of_run(run.pk).items()}
+    then = dict(now)
+    for one in resolved:
+        then[one.defect.pk] = _after(then.get(one.defect.pk, NOTHING), one)
+    logic = logic_at()
+    before, after = (_present(logic, states, run) for states in (now, then))
+    profile = profile_of(run)
+    found = []
+    for name, meaning in logic.definitions.items():
+        becomes_present = LumiSet.from_bits(after.get(name, 0) & ~before.get(name, 0))
+        becomes_absent = LumiSet.from_bits(before.get(name, 0) & ~after.get(name, 0))
+        changed = becomes_present | becomes_absent
+        if changed:
+            value, known = profile.sum("recorded_inv_nb", changed)
+            recorded = value if known else None
+            found.append(
+                Effect(name, meaning.is_virtual, meaning.intolerable, becomes_present, becomes_absent, recorded)
+            )
+    depth = {effect.defect: len(logic.logic.primaries_of(effect.defect)) for effect in found}
+    return sorted(found, key=lambda effect: (not effect.virtual, -depth[effect.defect], effect.defect.lower()))
+
+
+def _after(state: State, one: Resolved) -> State:
+    bits, entry = one.lumisections.bits, one.entry
+    present, absent, recoverable = (held & ~bits for held in state)
+    if not entry.present:
+        return State(present, absent | bits, recoverable)
+    return State(present | bits, absent, recoverable | (bits if entry.recoverable else 0))
+
+
+def _present(logic: LogicAt, states: Mapping[int, State], run: Run) -> Mapping[str, int]:
+    by_defect = logic.definitions.by_defect
+    named = {by_defect[defect].name: state.present for defect, state in states.items() if defect in by_defect}
+    return logic.logic.evaluate(named, run.domain).bits
