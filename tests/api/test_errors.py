@@ -86,7 +86,7 @@ def message(text: str, **place: object) -> dict[str, Any]:
             400,
             message("Wrong.", index=1, field="run"),
         ),
-        (drf.ValidationError({"pileup": {5: ["Wrong."]}}), 400, message("Wrong.", index=5, field="pileup")),
+        (drf.ValidationError({"pileup": {5: ["Wrong."]}}), 400, message("Wrong.", index=5, field="pileup")),  # type: ignore[dict-item]
         (drf.ValidationError([{}, {"run": ["Wrong."]}]), 400, message("Wrong.", index=1, field="run")),
         (drf.ValidationError({"a": {"b": ["Wrong."]}}), 400, message("Wrong.", field="a.b")),
         (django.ValidationError("Wrong."), 400, message("Wrong.")),

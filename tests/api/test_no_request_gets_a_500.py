@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 V1 = "/api/v1"
 SCHEMA = f"{V1}/schema/?format=json"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-BOUNDED = {
+BOUNDED: dict[str, Any] = {
     "deadline": None,
     "derandomize": True,
     "database": None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -226,6 +227,7 @@ def test_it_refuses_forms_that_are_none(client: APIClient, body: bytes, kind: st
     refused(client.post(f"{V1}/good-run-lists/import/", body, content_type=kind), 400, 415)
 
 
+@cache
 def addresses() -> list[str]:
     names = {"run": "358031", "name": "LAR_HV", "a": "first", "b": "HEAD", "id": "1", "other": "1", "job": "1"}
     schema = SchemaGenerator().get_schema(request=None, public=True)
@@ -235,7 +237,7 @@ def addresses() -> list[str]:
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "DELETE", "TRACE", "PATCH", "FOO", "get"])
 def test_it_answers_every_method_at_every_address(client: APIClient, method: str) -> None:
     for address in addresses():
-        answer = client.generic(method, address, b"", content_type="application/json")
+        answer = client.generic(method, address, "", content_type="application/json")
         assert answer.status_code < 500, (method, address)
 
 
