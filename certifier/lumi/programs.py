@@ -125,7 +125,7 @@ def contributions(junction: Junction, bounds: Bounds, active: int) -> dict[int, 
     Bitsets by slot, `~slot` for a negated literal; none of them is empty.
     """
     if junction.is_plain:
-        return {slot: bits for slot in junction.present if (bits := bounds.lower[slot])}
+        return {slot: bits for slot in junction.present if (bits := bounds.lower[slot] & active)}
     found: dict[int, int] = {}
     if active:
         _contribute(junction, bounds, active, found)

@@ -38,12 +38,19 @@ def expressions(names: list[str], *, leaves: int = 8) -> st.SearchStrategy[Expre
     )
 
 
+PLACES = [f"N{number}" for number in range(12)]
+# Made once: to make a recursive strategy takes longer than to draw from it.
+SHAPES = expressions(PLACES)
+
+
 @st.composite
 def definitions(draw: st.DrawFn, primaries: list[str], *, most: int = 5) -> dict[str, Expression]:
     """Virtual defects V0, V1 …, each over the primary ones and those before it."""
     found: dict[str, Expression] = {}
     for number in range(draw(st.integers(1, most))):
-        found[f"V{number}"] = draw(expressions([*primaries, *found]))
+        names = [*primaries, *found]
+        taken = {place: names[index % len(names)] for index, place in enumerate(PLACES)}
+        found[f"V{number}"] = draw(SHAPES).renamed(taken)
     return found
 
 

@@ -66,15 +66,15 @@ def test_it_refuses_circles_when_they_are_defined(defined: dict[str, str], cycle
 
 
 def test_it_follows_long_chains_and_finds_long_circles() -> None:
-    names = [f"V{number}" for number in range(20_000)]
+    names = [f"V{number}" for number in range(5_000)]
     chain = dict(zip(names, [*names[1:], "A"], strict=True))
     logic = Logic(chain, ["A"])
     assert logic.order == tuple(reversed(names))
     assert logic.primaries_of("V0") == ("A",)
     assert logic.evaluate({"A": 2}, 6).bits["V0"] == 2
     with pytest.raises(CyclicDefinition) as refusal:
-        Logic(chain | {"V19999": "V0"}, ["A"])
-    assert len(refusal.value.cycle) == 20_001
+        Logic(chain | {"V4999": "V0"}, ["A"])
+    assert len(refusal.value.cycle) == 5_001
     assert len(str(refusal.value)) < 300
 
 
