@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from certifier.audit.errors import CertifierError
 from certifier.demo import finish, load, people
+from certifier.goodruns.summaries import refresh_summaries
 
 
 class Command(BaseCommand):
@@ -24,9 +25,10 @@ class Command(BaseCommand):
                 load.load(self.say)
             except CertifierError as error:
                 raise CommandError(error.message) from error
-            self.say("background jobs")
+            self.say("background jobs and summaries")
         # After the transaction, and also when an earlier call was stopped between the two.
         finish.run_jobs()
+        refresh_summaries()
         finish.write_accounts()
         if there:
             self.stdout.write("The demo is loaded already; nothing was changed.")
