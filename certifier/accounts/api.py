@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -43,6 +43,7 @@ class SystemSerializer(serializers.ModelSerializer[System]):
         return attrs
 
 
+@extend_schema_view(get=extend_schema(operation_id="list_systems"))
 class Systems(generics.ListCreateAPIView[System]):
     """Subdetectors, triggers and physics objects, in the order of pages, in which losses are charged too."""
 
@@ -50,7 +51,7 @@ class Systems(generics.ListCreateAPIView[System]):
     serializer_class = SystemSerializer
     keyset = ("position", "code")
 
-    @extend_schema(responses={201: SystemSerializer})
+    @extend_schema(operation_id="create_system", responses={201: SystemSerializer})
     def post(self, request: Request, *args: object, **kwargs: object) -> Response:
         """A new system. Coordinators only; a code that exists, ignoring case, is 409."""
         serializer = self.get_serializer(data=request.data)

@@ -60,9 +60,6 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
 }
 
-# drf-spectacular names an operation noun_verb; where a room did not name it itself, it becomes verb_noun like the rest.
-VERBS = {"_list": "list", "_create": "create", "_retrieve": "read", "_update": "put", "_partial_update": "change"}
-
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -105,7 +102,6 @@ def add_shared_answers(result: dict[str, Any], generator: Any, request: Any, pub
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
-    operation["operationId"] = _verb_first(operation["operationId"])
     answers = operation.setdefault("responses", {})
     names = {parameter.get("name") for parameter in operation.get("parameters", [])}
     for status, name in _refusals(path, method, names).items():
@@ -113,13 +109,6 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     operation["responses"] = dict(sorted(answers.items()))
     if method == "post":
         operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
-
-
-def _verb_first(name: str) -> str:
-    for ending in sorted(VERBS, key=len, reverse=True):
-        if name.endswith(ending):
-            return f"{VERBS[ending]}_{name.removesuffix(ending)}"
-    return name
 
 
 def _refusals(path: str, method: str, parameters: set[str | None]) -> dict[str, str]:

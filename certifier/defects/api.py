@@ -8,7 +8,7 @@ from typing import IO, Any, cast
 from django.db.models import Max, QuerySet
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import generics
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -80,6 +80,7 @@ class Defects(generics.ListAPIView[Any]):
     keyset: str | tuple[str, ...] = "name_key"
 
     @extend_schema(
+        operation_id="list_defects",
         parameters=[
             TAG,
             SYSTEM,
@@ -92,7 +93,7 @@ class Defects(generics.ListAPIView[Any]):
         """Primary and virtual defects. A virtual one has an expression."""
         return super().get(request, *args, **kwargs)
 
-    @extend_schema(request=DefectInput, responses={201: DefectOutput})
+    @extend_schema(operation_id="define_defect", request=DefectInput, responses={201: DefectOutput})
     def post(self, request: Request) -> Response:
         """Define a defect; an expression makes it virtual. Experts of its system and coordinators."""
         serializer = DefectInput(data=request.data)
@@ -129,7 +130,9 @@ def newest_definitions(moment: AsOf) -> QuerySet[Any]:
 class OneDefect(APIView):
     """One definition, by name in any case."""
 
-    @extend_schema(parameters=[Name("name", "in any case"), TAG], responses={200: DefectOutput})
+    @extend_schema(
+        operation_id="read_defect", parameters=[Name("name", "in any case"), TAG], responses={200: DefectOutput}
+    )
     def get(self, request: Request, name: str) -> Response:
         """What a defect is called and means now, or meant at a tag. The ETag is its logic version."""
         moment = as_of(request.query_params.get("tag"))
@@ -141,6 +144,7 @@ class OneDefect(APIView):
         return Response(meaning_output(meaning), headers={"ETag": f'"{meaning.since}"'})
 
     @extend_schema(
+        operation_id="change_defect",
         parameters=[
             Name("name", "in any case"),
             OpenApiParameter("If-Match", location=OpenApiParameter.HEADER, description="The ETag you read; else 412."),
@@ -180,7 +184,7 @@ def defect_answer(defect: Defect, status: int = 200) -> Response:
 
 
 class Entries(APIView):
-    @extend_schema(request=EntriesInput, responses={201: EntriesOutput})
+    @extend_schema(operation_id="record_entries", request=EntriesInput, responses={201: EntriesOutput})
     def post(self, request: Request) -> Response:
         """Record entries on primary defects: all or none. Shifters, experts of the systems, coordinators."""
         entries = read_entries(cast("Mapping[str, Any]", request.data))
@@ -208,6 +212,7 @@ class UploadEntries(APIView):
     parser_classes = (UploadTextParser,)
 
     @extend_schema(
+        operation_id="upload_entries",
         parameters=[
             OpenApiParameter("dry_run", OpenApiTypes.BOOL, description="Only say what each line would change.")
         ],
@@ -233,6 +238,7 @@ RUN = OpenApiParameter("run", OpenApiTypes.INT, OpenApiParameter.PATH, descripti
 
 class DefectsOfRun(APIView):
     @extend_schema(
+        operation_id="read_run_defects",
         parameters=[
             RUN,
             TAG,
@@ -258,7 +264,7 @@ class DefectsOfRun(APIView):
 
 
 class HistoryOfRun(APIView):
-    @extend_schema(parameters=[RUN, TAG, DEFECT], responses={200: HistoryOutput})
+    @extend_schema(operation_id="read_run_history", parameters=[RUN, TAG, DEFECT], responses={200: HistoryOutput})
     def get(self, request: Request, run: int) -> Response:
         """Every entry of a run in the order in which it was said, whole; at a tag, under the names of the tag."""
         query = request.query_params
@@ -270,6 +276,7 @@ class HistoryOfRun(APIView):
 # --- tags -------------------------------------------------------------------------------------------------------
 
 
+@extend_schema_view(get=extend_schema(operation_id="list_tags"))
 class Tags(generics.ListAPIView[Tag]):
     """Frozen pairs of entries and definitions, the newest first."""
 
@@ -278,7 +285,7 @@ class Tags(generics.ListAPIView[Tag]):
     queryset = Tag.objects.select_related("from_tag", "created_by")
     keyset = "-id"
 
-    @extend_schema(request=TagInput, responses={201: TagOutput})
+    @extend_schema(operation_id="create_tag", request=TagInput, responses={201: TagOutput})
     def post(self, request: Request) -> Response:
         """Freeze what is true now (or at `from_tag`), for all runs or for some. Coordinators."""
         serializer = TagInput(data=request.data)
@@ -296,6 +303,7 @@ class Tags(generics.ListAPIView[Tag]):
 
 class TagDiff(APIView):
     @extend_schema(
+        operation_id="diff_tags",
         parameters=[
             Name("a", "a tag, or HEAD"),
             Name("b", "a tag, or HEAD"),

@@ -103,7 +103,7 @@ class SignOffs(APIView):
 
 
 class RunSignOffs(APIView):
-    @extend_schema(parameters=[RUN], responses=RunSignOffsSerializer, operation_id="runs_sign_offs")
+    @extend_schema(parameters=[RUN], responses=RunSignOffsSerializer, operation_id="read_sign_offs")
     def get(self, request: Request, run: int) -> Response:
         """Per system and stage: unchecked, signed or reopened, by whom and when, and what stands against
         signing.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
+from threading import Event, Thread
 from typing import Any
 
 import pytest
+from django.db import connections, transaction
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from certifier.accounts import services
-from certifier.accounts.models import ApiToken, User
+from certifier.accounts.models import ApiToken, System, User
 
 pytestmark = pytest.mark.django_db
 SYSTEMS = "/api/v1/systems/"
@@ -96,6 +99,31 @@ def test_it_notes_the_use_of_a_token_once_a_minute(token: tuple[ApiToken, str]) 
     row.refresh_from_db()
     assert row.last_used_at is not None
     assert row.last_used_at >= first
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_lets_a_reader_pass_while_somebody_writes_for_long(chi: User, api: Any) -> None:
+    writing, done = Event(), Event()
+
+    def write() -> None:
+        try:
+            with transaction.atomic():
+                System.objects.create(code="LAR")
+                writing.set()
+                done.wait(30)
+        finally:
+            connections.close_all()
+
+    client, writer = api(chi), Thread(target=write)
+    writer.start()
+    try:
+        assert writing.wait(10)
+        began = time.monotonic()
+        assert client.get(SYSTEMS).status_code == 200  # its first use is due to be noted, which would have to wait
+        assert time.monotonic() - began < 10
+    finally:
+        done.set()
+        writer.join()
 
 
 def test_it_takes_a_session(chi: User, page: Any) -> None:

@@ -125,3 +125,20 @@ def test_it_forgets_keys_after_a_week(chi: User, api: Any) -> None:
     IdempotencyRecord.objects.filter(key="old").update(created_at=timezone.now() - timedelta(days=7, minutes=1))
     assert forget_idempotency_keys() == 1
     assert IdempotencyRecord.objects.get().key == "new"
+
+
+def test_it_knows_a_file_again_whatever_the_boundary_of_its_form(chi: User, api: Any) -> None:
+    client = api(chi)
+    part = 'Content-Disposition: form-data; name="file"; filename="a.json"\r\n\r\n{"1": [[1, 2]]}\r\n'
+    answers = [
+        client.post(
+            "/api/v1/good-run-lists/import/",
+            f"--{boundary}\r\n{part}--{boundary}--\r\n".encode(),
+            content_type=f"multipart/form-data; boundary={boundary}",
+            headers={"Idempotency-Key": "file-1"},
+        )
+        for boundary in ("one", "another")
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].content == answers[1].content
+    assert answers[1]["Idempotent-Replayed"] == "true"
