@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from django.db import IntegrityError, transaction
@@ -28,6 +29,7 @@ from .run_fields import PUBLIC_NAME, RunFields, Unfit, attributes, read_run, rea
 Outcome = Literal["created", "updated", "unchanged"]
 # As `if_version`: any version will do, but the run must exist (If-Match: *).
 ANY_VERSION: Final = 0
+NO_FLAGS: Final[Mapping[str, object]] = MappingProxyType({})
 MOST_RUNS: Final = 10_000
 STAGES: Final = ("", "express", "bulk", "final")
 _SAVED: Final = [*PUBLIC_NAME, "version", "updated_at"]
@@ -229,7 +231,7 @@ def put_lumisections(
     run: int,
     columns: Mapping[str, object],
     first: int = 1,
-    flags: Mapping[str, object] | None = None,
+    flags: Mapping[str, object] = NO_FLAGS,
     if_version: int | None = None,
     keep_known: bool = False,
 ) -> PutLumisections:
@@ -250,7 +252,7 @@ def put_lumisections(
         if if_version is not None:
             _expect_version(row.number, row, if_version)
         last = max(row.last_lumisection, given.last if given.count else 0)
-        wanted = {} if flags is None else read_flags(flags, last)
+        wanted = read_flags(flags, last)
         put = PutLumisections(row, _write_columns(row, given, keep_known), _write_flags(row, wanted))
         if put.changed:
             _touch(row, last)
@@ -264,12 +266,16 @@ def put_flags(*, actor: User | None, run: int, flags: Mapping[str, object]) -> P
 
 
 def lock_run(number: int) -> Run:
-    """The run with its profile, locked until the end of the transaction."""
+    """The run, locked until the end of the transaction. Raises RunNotFound.
+
+    What hangs on it is read by statements of their own afterwards: joined to this one, PostgreSQL would give it as it
+    was before the wait for the lock.
+    """
     try:
         known = run_number(number)
     except Unfit:
         raise RunNotFound(number) from None
-    row = Run.objects.select_for_update(of=("self",)).select_related("profile").filter(number=known).first()
+    row = Run.objects.select_for_update().filter(number=known).first()
     if row is None:
         raise RunNotFound(known)
     return row

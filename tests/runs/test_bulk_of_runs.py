@@ -43,9 +43,9 @@ def test_it_keeps_what_a_run_had_when_others_change(api: Api, chi: User) -> None
     for run in runs:
         run["project"] = f"project {run['run']}"
     assert post(client, runs).json() == {"created": 0, "updated": 199, "unchanged": 0}
-    for run in Run.objects.all():
-        assert (run.fill, run.last_lumisection, run.attributes) == (7000 + run.number, run.number, {"n": run.number})
-        assert (run.project, run.version) == (f"project {run.number}", 2)
+    for row in Run.objects.all():
+        assert (row.fill, row.last_lumisection, row.attributes) == (7000 + row.number, row.number, {"n": row.number})
+        assert (row.project, row.version) == (f"project {row.number}", 2)
 
 
 def test_it_announces_each_changed_run_and_audits_once(api: Api, chi: User) -> None:
