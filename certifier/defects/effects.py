@@ -14,6 +14,7 @@ from .logic_at import LogicAt, logic_at
 from .resolution import State, said_of_run, state_of
 
 NOTHING = State(0, 0, 0)
+NAMED_TOGETHER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,34 @@ class Effect:
     becomes_present: LumiSet
     becomes_absent: LumiSet
     recorded_inv_nb: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SameEffect:
+    """Defects that change on the same lumisections, to be said in one sentence."""
+
+    first: Effect
+    others: Sequence[str]
+
+    @property
+    def more(self) -> int:
+        return max(0, len(self.others) - NAMED_TOGETHER)
+
+    @property
+    def named(self) -> str:
+        """`A`, `A and B`, `A, B, C`; how many more there are says `more`."""
+        names = [self.first.defect, *self.others[:NAMED_TOGETHER]]
+        if self.more or len(names) == 1:
+            return ", ".join(names)
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def together(effects: Sequence[Effect]) -> list[SameEffect]:
+    """The effects grouped by what changes, in the order of the first of each group."""
+    groups: dict[tuple[LumiSet, LumiSet], list[Effect]] = {}
+    for effect in effects:
+        groups.setdefault((effect.becomes_present, effect.becomes_absent), []).append(effect)
+    return [SameEffect(group[0], [other.defect for other in group[1:]]) for group in groups.values()]
 
 
 def effects_of(run: Run, entries: Sequence[NewEntry]) -> list[Effect]:

@@ -22,7 +22,7 @@ from certifier.runs.selectors import find_run
 from . import selectors, services, upload, upload_text
 from .as_of import as_of
 from .definition_pages import tag_names, varied, wants_part
-from .effects import Effect, effects_of
+from .effects import Effect, effects_of, together
 from .forms import HistoryForm, RecordForm, UploadForm, place_errors, recordable
 from .logic_at import logic_at
 from .models import Source
@@ -67,14 +67,18 @@ def record(request: HttpRequest, run: int) -> HttpResponse:
 def _record_page(
     request: HttpRequest, run: Run, form: RecordForm, *, effects: list[Effect] | None = None
 ) -> HttpResponse:
-    context = {
+    groups = together(effects or [])
+    context: dict[str, Any] = {
         "form": form,
         "run": run,
         "asked": effects is not None,
-        "effects": (effects or [])[:SHOWN_EFFECTS],
-        "more_effects": max(0, len(effects or []) - SHOWN_EFFECTS),
+        "effects": groups[:SHOWN_EFFECTS],
+        "more_effects": max(0, len(groups) - SHOWN_EFFECTS),
     }
-    template = "defects/_record_form.html" if wants_part(request, RECORD_FORM) else "defects/record.html"
+    template = "defects/_record_form.html"
+    if not wants_part(request, RECORD_FORM):
+        template = "defects/record.html"
+        context["now"] = [one for one in selectors.run_defects(run).defects if not one.virtual]
     return varied(render(request, template, context, status=422 if form.errors else 200))
 
 

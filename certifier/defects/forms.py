@@ -20,6 +20,16 @@ STATES = [(PRESENT, "present"), (RECOVERABLE, "recoverable"), (ABSENT, "absent")
 KINDS = [("", "all"), ("primary", "primary"), ("virtual", "virtual")]
 
 
+class LowerCaseLabels(forms.Form):
+    """Labels as the house writes them: what Django would capitalise stays as the field is called."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            if field.label is None:
+                field.label = name.replace("_", " ")
+
+
 def place_errors(form: forms.Form, error: CertifierError) -> None:
     """A refusal at the fields it names, the rest above the form."""
     for item in error.errors:
@@ -32,8 +42,8 @@ def systems_of(user: Any) -> list[System]:
     return [system for system in System.objects.all() if permissions.can_define_defects(user, system)]
 
 
-class CatalogueForm(forms.Form):
-    q = forms.CharField(required=False, label="text", widget=forms.TextInput(attrs={"data-search": ""}))
+class CatalogueForm(LowerCaseLabels):
+    q = forms.CharField(required=False, label="name or description", widget=forms.TextInput(attrs={"data-search": ""}))
     system = forms.ChoiceField(required=False)
     kind = forms.ChoiceField(required=False, choices=KINDS)
     intolerable = forms.BooleanField(required=False, label="only intolerable")
@@ -44,7 +54,7 @@ class CatalogueForm(forms.Form):
         self.fields["system"].choices = [("", "all"), *((code, code) for code in codes)]  # type: ignore[attr-defined]
 
 
-class DefineForm(forms.Form):
+class DefineForm(LowerCaseLabels):
     """A new definition, or a changed one. The kind of a defect that exists stays, so `expression` may be missing."""
 
     name = forms.CharField(max_length=200, help_text="Letters, digits and underscores: SYSTEM_PARTITION_PROBLEM.")
@@ -79,7 +89,7 @@ class DefineForm(forms.Form):
         return values
 
 
-class RecordForm(forms.Form):
+class RecordForm(LowerCaseLabels):
     """Something to say about a run. `names` are the defects to choose from."""
 
     defect = forms.CharField(
@@ -119,18 +129,18 @@ def recordable(definitions: Definitions, user: User) -> list[str]:
     return names
 
 
-class UploadForm(forms.Form):
+class UploadForm(LowerCaseLabels):
     text = forms.CharField(
         required=False,
         strip=False,
-        label="Upload text",
+        label="upload text",
         widget=forms.Textarea(attrs={"rows": 12, "class": "code", "spellcheck": "false"}),
         help_text="@RUN opens a run; below it DEFECT R|Y|G lumisections # comment.",
     )
     file = forms.FileField(required=False, label="or a file")
 
 
-class TagForm(forms.Form):
+class TagForm(LowerCaseLabels):
     name = forms.CharField(max_length=200, help_text="For example pro22-01. Tags never change.")
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     from_tag = forms.ChoiceField(required=False, label="frozen from", help_text="HEAD is everything as it is now.")
@@ -144,10 +154,15 @@ class TagForm(forms.Form):
         self.fields["from_tag"].choices = [("", "HEAD"), *((name, name) for name in names)]  # type: ignore[attr-defined]
 
 
-class DiffForm(forms.Form):
+class DiffForm(LowerCaseLabels):
     system = forms.ChoiceField(required=False)
     runs = forms.CharField(required=False, max_length=20_000)
-    ignore = forms.CharField(required=False, max_length=2_000, help_text="Defects to leave out, with blanks between.")
+    ignore = forms.CharField(
+        required=False,
+        max_length=2_000,
+        label="leave out",
+        widget=forms.TextInput(attrs={"placeholder": "DEFECT DEFECT"}),
+    )
     kind = forms.ChoiceField(required=False, choices=[("", "all"), ("primary", "primary only")])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -163,5 +178,5 @@ class DiffForm(forms.Form):
             raise forms.ValidationError(str(error)) from error
 
 
-class HistoryForm(forms.Form):
+class HistoryForm(LowerCaseLabels):
     defect = forms.CharField(required=False, max_length=200, widget=forms.TextInput(attrs={"list": "recorded"}))

@@ -263,14 +263,14 @@ def create_tag(
     with unit_of_work(actor) as unit:
         permissions.require(permissions.can_tag(actor))
         # First of all that locks anything: see `settle` for why the highest entry alone would not freeze the tag.
-        entry = settle() if from_tag is None else 0
+        entry = settle() if not from_tag else 0
         check_tag_name(name)
         rules.check_description(description)
         if Tag.objects.filter(name__iexact=name).exists():
             raise TagExists(
                 f"The tag {name} exists already (case is ignored), and tags never change. Choose another name."
             )
-        origin = tag_named(from_tag) if isinstance(from_tag, str) else from_tag
+        origin = tag_named(from_tag) if isinstance(from_tag, str) and from_tag else from_tag or None
         selection = _selected(runs, origin)
         # After the entries: what an entry's defect means was defined before it.
         logic = newest_version() if origin is None else origin.logic_id

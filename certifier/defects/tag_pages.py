@@ -113,5 +113,6 @@ def tag_diff_page(request: HttpRequest, a: str, b: str) -> HttpResponse:
         "diff": diff,
         "page": Paginator(differences, DIFFERENCES_PAGE).get_page(request.GET.get("page")),
         "runs": len({row.run for row in differences}),
+        "recoverable_differs": any(row.recoverable_differs for row in differences),
     }
     return render(request, "defects/tag_diff.html", context)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from certifier.accounts.models import System, User
@@ -20,7 +22,7 @@ def versions() -> int:
     "change",
     [{"expression": "A and B"}, {"description": "new"}, {"intolerable": True}, {"name": "V2"}, {"system": "PIXEL"}],
 )
-def test_each_change_makes_one_version(chi: User, lar: System, pixel: System, change: dict[str, object]) -> None:
+def test_each_change_makes_one_version(chi: User, lar: System, pixel: System, change: dict[str, Any]) -> None:
     define_all("A", "B")
     defect = define("V", "A")
     before = versions()

@@ -115,7 +115,8 @@ def run(lar: System) -> Run:
 
 
 def post(api: Api, user: User, text: str | bytes, query: str = "") -> tuple[int, dict[str, object]]:
-    answer = api(user).generic("POST", f"{URL}{query}", text, content_type="text/plain")
+    body = text if isinstance(text, str) else text.decode()
+    answer = api(user).generic("POST", f"{URL}{query}", body, content_type="text/plain")
     return answer.status_code, answer.json()
 
 

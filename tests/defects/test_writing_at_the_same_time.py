@@ -84,7 +84,7 @@ def test_two_definitions_cannot_make_a_cycle_together(run: Run) -> None:
 
 
 def test_one_name_is_given_once(run: Run) -> None:
-    results = together(*(lambda name=name: define(name) for name in ("NEW", "new", "New", "nEW")))  # type: ignore[misc]
+    results = together(*(lambda name=name: define(name) for name in ("NEW", "new", "New", "nEW")))
     assert sum(isinstance(result, DefectExists) for result in results) == 3, results
     assert Defect.objects.filter(name_key="new").count() == 1
     numbers = list(LogicVersion.objects.order_by("number").values_list("number", flat=True))
