@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.backends import ModelBackend
 
+from . import permissions
 from .models import User
 from .selectors import user_with_roles
 
@@ -14,3 +17,10 @@ class RolesBackend(ModelBackend):
     def get_user(self, user_id: int | str) -> User | None:
         user = user_with_roles(user_id)
         return user if user is not None and self.user_can_authenticate(user) else None
+
+    def has_perm(self, user_obj: User, perm: str, obj: Any = None) -> bool:
+        """The administration pages ask Django's permissions: whoever may manage people has them all."""
+        return bool(permissions.can_manage_people(user_obj)) or super().has_perm(user_obj, perm, obj)
+
+    def has_module_perms(self, user_obj: User, app_label: str) -> bool:
+        return bool(permissions.can_manage_people(user_obj)) or super().has_module_perms(user_obj, app_label)

@@ -125,6 +125,7 @@ def grant_role(*, actor: User | None, user: User, role: str, system: System | No
             user=user, role=role, system=system, defaults={"granted_by": actor}
         )
         if created:
+            _open_administration(user, role, open_now=True)
             unit.audit("accounts.grant_role", f"user {user.username}", {"role": role, "system": system and system.code})
     permissions.forget_roles(user)
     return grant
@@ -136,11 +137,19 @@ def revoke_role(*, actor: User | None, user: User, role: str, system: System | N
         permissions.require(permissions.can_manage_people(actor))
         deleted, _ = RoleGrant.objects.filter(user=user, role=role, system=system).delete()
         if deleted:
+            _open_administration(user, role, open_now=user.is_superuser)
             unit.audit(
                 "accounts.revoke_role", f"user {user.username}", {"role": role, "system": system and system.code}
             )
     permissions.forget_roles(user)
     return bool(deleted)
+
+
+def _open_administration(user: User, role: str, *, open_now: bool) -> None:
+    """Django's administration pages look at a flag of the account; the role admin is what sets it."""
+    if role == Role.ADMIN and user.is_staff != open_now:
+        user.is_staff = open_now
+        user.save(update_fields=["is_staff"])
 
 
 def digest_of(key: str) -> str:
