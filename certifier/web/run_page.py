@@ -137,12 +137,10 @@ class RunPage:
 
     @cached_property
     def defects(self) -> list[DefectInRun]:
-        """Every primary defect of the run, the main virtual one, and with `virtual` the others too."""
-        definitions = self.moment.logic().definitions
+        """Every primary defect of the run; the virtual ones, which take longer, only when they are looked at."""
         names: list[str] = []
         if not self.options.virtual:
-            names = [meaning.name for meaning in definitions.primaries()]
-            names += [self.main] if self.main else []
+            names = [meaning.name for meaning in self.moment.logic().definitions.primaries()]
             if not names:
                 return []
         answer = run_defects(self.run, self.moment, defects=names, absent=self.options.absent)
@@ -150,13 +148,9 @@ class RunPage:
 
     @cached_property
     def listed(self) -> list[DefectInRun]:
-        """Those of the table: of the chosen system, virtual ones only when asked for."""
+        """Those of the table: of the chosen system, when one is."""
         code = self.system.code if self.system else ""
-        return [
-            defect
-            for defect in self.defects
-            if (self.options.virtual or not defect.virtual) and (not code or defect.system == code)
-        ]
+        return [defect for defect in self.defects if not code or defect.system == code]
 
     @cached_property
     def rows(self) -> list[DefectRow]:
@@ -200,7 +194,9 @@ class RunPage:
         """None when no virtual defect is the main one, or the run has no lumisections."""
         if not self.main or not self.run.last_lumisection:
             return None
-        lost = next((defect.present for defect in self.defects if defect.defect == self.main), LumiSet())
+        present = {defect.defect: defect.present.bits for defect in self.defects if not defect.virtual}
+        logic = self.moment.logic().logic
+        lost = logic.evaluate(present, self.run.domain, only=[self.main]).present(self.main)
         good = self.run.domain - lost
         return Good(
             required=self.main,

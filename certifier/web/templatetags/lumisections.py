@@ -59,8 +59,8 @@ def shortened(text: str, limit: int) -> str:
 
 
 def unbroken(text: str) -> SafeString:
-    """Browsers break lines after the hyphen of a range; a range is read as one."""
-    return mark_safe(RANGE.sub(r'<span class="nowrap">\g<0></span>', escape(text)))  # noqa: S308  escaped
+    """Browsers break lines after the hyphen of a range; a range is read as one. The text is that of a LumiSet."""
+    return mark_safe(RANGE.sub(r'<span class="nowrap">\g<0></span>', text))  # noqa: S308  digits, blanks and hyphens
 
 
 # --- text ---------------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def ls(value: Lumisections, limit: int = 64) -> SafeString:
         return mark_safe('<span class="ls">–</span>')
     start = shortened(text, limit)
     if start == text:
-        return format_html('<span class="ls num">{}</span>', unbroken(text))
+        return mark_safe(f'<span class="ls num">{unbroken(text)}</span>')  # noqa: S308
     return format_html(
         '<details class="ls-more num"><summary><span class="ls-start">{} …</span> '
         '<span class="ls-rest"><span>all {} ranges</span><span>{} ranges, show fewer</span></span></summary>'
