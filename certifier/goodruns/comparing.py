@@ -22,6 +22,16 @@ class RunDifference:
     first: Luminosity
     second: Luminosity
 
+    @property
+    def last(self) -> int:
+        """The highest lumisection on which they differ."""
+        return max(self.only_first.last or 0, self.only_second.last or 0)
+
+    @property
+    def parts(self) -> list[tuple[LumiSet, str, str]]:
+        """For a lane: what only the first has, and what only the second."""
+        return [(self.only_first, "bad", "only in the first"), (self.only_second, "good", "only in the second")]
+
 
 @dataclass(frozen=True)
 class ListDifference:

@@ -1,6 +1,19 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from . import views
 
 app_name = "goodruns"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.lists, name="lists"),
+    path("build/", views.build, name="build"),
+    path("import/", views.import_list, name="import"),
+    path("combine/", views.combine, name="combine"),
+    path("<int:pk>/", views.list_page, name="list"),
+    path("<int:pk>/golden.json", views.download, {"form": "golden-json"}, name="golden-json"),
+    path("<int:pk>/grl.xml", views.download, {"form": "grl-xml"}, name="grl-xml"),
+    path("<int:pk>/list.csv", views.download, {"form": "csv"}, name="csv"),
+    path("<int:pk>/compare/", views.compare, name="compare"),
+    path("<int:a>/diff/<int:b>/", views.diff, name="diff"),
+]

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from . import views
 
 app_name = "review"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("<int:run>/sign/", views.sign, name="sign"),
+    path("<int:run>/reopen/", views.reopen, name="reopen"),
+]

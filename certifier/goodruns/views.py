@@ -1,0 +1,265 @@
+"""Pages of good-run lists: all of them, one, two beside each other, and the three ways to make one."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any, cast
+
+from django import forms as django_forms
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
+from django.core.paginator import Paginator
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from certifier.accounts import permissions
+from certifier.accounts.models import User
+from certifier.audit.errors import CertifierError
+from certifier.lumi import LumiError, RunSelection
+from certifier.runs.models import ConditionFlag, Run
+
+from . import accounting, building, comparing, formats, selectors, services
+from .api import bytes_of, file_response
+from .building import Built
+from .formats import golden_json
+from .forms import CombineForm, CompareForm, ImportForm, PublishForm, QuestionForm
+from .lengths import length_of_run
+from .loss_chart import loss_plot
+from .luminosity import luminosity_of
+from .models import GoodRunList, Origin
+
+LISTS_PER_PAGE = 30
+RUNS_PER_PAGE = 50
+MOST_FLAGS = 20
+
+
+def actor_of(request: HttpRequest) -> User:
+    return cast("User", request.user)  # services refuse whoever has no role
+
+
+@never_cache
+@require_safe
+def lists(request: HttpRequest) -> HttpResponse:
+    permissions.require(permissions.can_view(request.user))
+    origin = request.GET.get("origin", "")
+    rows = selectors.lists()
+    if origin in Origin.values:
+        rows = rows.filter(origin=origin)
+    context = {
+        "page": Paginator(rows, LISTS_PER_PAGE).get_page(request.GET.get("page")),
+        "tabs": _tabs(origin),
+        "may_publish": permissions.can_publish(request.user),
+    }
+    return render(request, "goodruns/lists.html", context)
+
+
+def _tabs(current: str) -> list[dict[str, Any]]:
+    counts = dict(GoodRunList.objects.order_by().values_list("origin").annotate(count=Count("pk")))
+    tabs: list[dict[str, Any]] = [{"name": "all", "url": "?", "current": current not in Origin.values}]
+    for origin in Origin.values:
+        tabs.append(
+            {"name": origin, "url": f"?origin={origin}", "current": origin == current, "count": counts.get(origin, 0)}
+        )
+    return tabs
+
+
+@never_cache
+@require_safe
+def list_page(request: HttpRequest, pk: int) -> HttpResponse:
+    permissions.require(permissions.can_view(request.user))
+    list_ = selectors.find_list(pk)
+    chosen = _flags(request)
+    table = accounting.loss_of(list_, chosen)
+    rows = list_.runs.order_by("run_number")
+    page = Paginator(rows, RUNS_PER_PAGE).get_page(request.GET.get("page"))
+    context: dict[str, Any] = {
+        "list": list_,
+        "page": page,
+        "our_runs": _ours([row.run_number for row in page.object_list]),
+        "known": selectors.luminosity_known(list_),
+        "compare": CompareForm(but=list_),
+        "documents": list_.documents.all(),
+    }
+    return render(request, "goodruns/list.html", context | _loss_context(table, chosen))
+
+
+def _ours(numbers: list[int]) -> set[int]:
+    """Those of the runs that we have: a list may name others, and these have no page."""
+    return set(Run.objects.filter(number__in=numbers).values_list("number", flat=True))
+
+
+def _loss_context(table: accounting.LossTable, chosen: list[str]) -> dict[str, Any]:
+    names = ConditionFlag.objects.order_by("name").values_list("name", flat=True).distinct()[:MOST_FLAGS]
+    lost, selected = table.lost.recorded_inv_nb, table.selected.recorded_inv_nb
+    return {
+        "loss": table,
+        "loss_plot": loss_plot(table),
+        "share_lost": lost / selected if selected and lost is not None else None,
+        "flags": [(name, name in chosen) for name in names],
+        "chosen": chosen,
+    }
+
+
+def _flags(request: HttpRequest) -> list[str]:
+    return [name for name in request.GET.getlist("flag")[:MOST_FLAGS] if "\0" not in name]
+
+
+@require_safe
+def download(request: HttpRequest, pk: int, form: str) -> HttpResponse:
+    permissions.require(permissions.can_view(request.user))
+    return file_response(request, selectors.find_list(pk), cast("formats.Format", form))
+
+
+@never_cache
+@require_safe
+def compare(request: HttpRequest, pk: int) -> HttpResponse:
+    """Where the form of a list's page goes without JavaScript: on to the address of the two."""
+    permissions.require(permissions.can_view(request.user))
+    list_ = selectors.find_list(pk)
+    form = CompareForm(request.GET, but=list_)
+    if not form.is_valid():
+        messages.error(request, "Choose a list to compare with.")
+        return redirect("goodruns:list", pk)
+    return redirect("goodruns:diff", pk, form.cleaned_data["other"].pk)
+
+
+@never_cache
+@require_safe
+def diff(request: HttpRequest, a: int, b: int) -> HttpResponse:
+    permissions.require(permissions.can_view(request.user))
+    first, second = selectors.find_list(a), selectors.find_list(b)
+    text = request.GET.get("runs", "")
+    error, selection = "", None
+    try:
+        selection = RunSelection.parse(text)
+    except LumiError as problem:
+        error = str(problem)
+    found = comparing.compare_lists(first, second, selection)
+    page = Paginator(found.runs, RUNS_PER_PAGE).get_page(request.GET.get("page"))
+    context = {"first": first, "second": second, "found": found, "page": page, "runs": text, "error": error}
+    context["our_runs"] = _ours([each.run for each in page.object_list])
+    return render(request, "goodruns/diff.html", context)
+
+
+# -- making lists ----------------------------------------------------------------------------------
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def build(request: HttpRequest) -> HttpResponse:
+    """The question stands in the address and is answered as a preview; a POST publishes what was previewed."""
+    permissions.require(permissions.can_view(request.user))
+    asked = "require" in request.GET or request.method == "POST"
+    question = QuestionForm(request.GET if asked else None)
+    context: dict[str, Any] = {"form": question, "may_publish": permissions.can_publish(request.user)}
+    if not asked or not question.is_valid():
+        return render(request, "goodruns/build.html", context, status=400 if asked else 200)
+    try:
+        built = building.build(building.ask(**question.asked()))
+    except CertifierError as refusal:
+        _add_errors(question, refusal)
+        return render(request, "goodruns/build.html", context, status=refusal.status)
+    digest = golden_json.sha256(built.content)
+    publish = PublishForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and publish.is_valid():
+        response = _published(request, publish, built, digest)
+        if response is not None:
+            return response
+    status = 400 if publish.errors else 200
+    return render(request, "goodruns/build.html", context | _preview(built, publish, digest), status=status)
+
+
+def _published(request: HttpRequest, form: PublishForm, built: Built, digest: str) -> HttpResponse | None:
+    """To the page of the new list; None when it was not published, with the reason in the form."""
+    if form.cleaned_data["previewed"] != digest:
+        form.add_error(
+            None, "Something was entered or signed since the preview. Nothing was published; look at it again."
+        )
+        return None
+    try:
+        list_ = services.publish_built(
+            actor=actor_of(request),
+            name=form.cleaned_data["name"],
+            built=built,
+            description=form.cleaned_data["description"],
+        )
+    except CertifierError as refusal:
+        _add_errors(form, refusal)
+        return None
+    return _to_list(request, list_, "is published")
+
+
+def _preview(built: Built, publish: PublishForm, digest: str) -> dict[str, Any]:
+    return {
+        "built": built,
+        # What is looked at now is what a POST must find again.
+        "digest": digest,
+        "known": luminosity_of(built.content),
+        "publish": publish,
+        **_loss_context(accounting.loss_of_built(built), []),
+    }
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def import_list(request: HttpRequest) -> HttpResponse:
+    permissions.require(permissions.can_publish(request.user))
+    form = ImportForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        file = cast("UploadedFile", form.cleaned_data["file"])
+        source = file.name or "file"
+        try:
+            list_ = services.import_list(
+                actor=actor_of(request),
+                name=form.cleaned_data["name"] or PurePath(source).stem,
+                file=formats.read(bytes_of(file), length_of_run()),
+                source=source,
+                description=form.cleaned_data["description"],
+            )
+        except CertifierError as refusal:
+            _add_errors(form, refusal)
+        else:
+            for remark in list_.provenance["remarks"] if not list_.already_there else ():
+                messages.warning(request, remark)
+            return _to_list(request, list_, "is imported")
+    return render(request, "goodruns/import.html", {"form": form}, status=400 if form.errors else 200)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def combine(request: HttpRequest) -> HttpResponse:
+    permissions.require(permissions.can_publish(request.user))
+    form = CombineForm(request.POST if request.method == "POST" else None, initial={"first": request.GET.get("list")})
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            list_ = services.combine(
+                actor=actor_of(request),
+                operation=data["operation"],
+                lists=[data["first"], *data["others"]],
+                name=data["name"],
+                description=data["description"],
+            )
+        except CertifierError as refusal:
+            _add_errors(form, refusal)
+        else:
+            return _to_list(request, list_, "is published")
+    return render(request, "goodruns/combine.html", {"form": form}, status=400 if form.errors else 200)
+
+
+def _to_list(request: HttpRequest, list_: GoodRunList, done: str) -> HttpResponse:
+    if list_.already_there:
+        messages.info(request, f"The list {list_.name} was there already, with the same lumisections.")
+    else:
+        messages.success(request, f"The list {list_.name} {done}.")
+    return redirect("goodruns:list", list_.pk)
+
+
+def _add_errors(form: django_forms.Form, refusal: CertifierError) -> None:
+    """Each message at its field; what names no field of the form stands above it."""
+    for item in refusal.errors:
+        field = item.get("field")
+        form.add_error(field if field in form.fields else None, item["message"])
