@@ -3,13 +3,14 @@
     python -m benchmarks.bench_run_page [--database-url URL] [--quick] [--json FILE] [--seed N]
 
 A gunicorn with one worker is started on a free loopback port with a database of 20 systems, 600 primary and 300 virtual
-defects, tags, sign-offs and 61 runs: a SQLite file, then the PostgreSQL of the wheel (kept to its promises: fsync on), or
-the database given, which must be empty. One signed-in client asks for the pages again and again over one connection;
-what is timed is the whole answer as the client gets it, the first ones left out. The target is a 95th percentile of 150 ms.
+defects, tags, sign-offs and 61 runs: a SQLite file, then the PostgreSQL of the wheel (kept to its promises: fsync on),
+or the database given, which must be empty. One signed-in client asks for the pages again and again over one connection;
+what is timed is the whole answer as the client gets it, the first ones left out. The target is a 95th percentile of 150
+ms.
 
-Beside it, in the same run: the same facts as JSON over REST, and the page written the plain way, which is a model object
-for each entry and each lumisection, states kept per lumisection, and one template; without sign-off, virtual defects,
-session and HTTP, so it has less to do.
+Beside it, in the same run: the same facts as JSON over REST, and the page written the plain way, which is a model
+object for each entry and each lumisection, states kept per lumisection, and one template; without sign-off, virtual
+defects, session and HTTP, so it has less to do.
 """
 
 from __future__ import annotations
