@@ -194,6 +194,8 @@ def browser() -> Iterator[Browser]:
         "--disable-sync",
         "--no-first-run",
     ]
+    # Playwright keeps an event loop in this thread, which Django would take for asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=needs.chromium(), args=quiet)
         yield chromium
