@@ -119,14 +119,8 @@ class RecordForm(LowerCaseLabels):
 
 def recordable(definitions: Definitions, user: User) -> list[str]:
     """The primary defects of the systems for which the person may record."""
-    allowed: dict[int, bool] = {}
-    names = []
-    for meaning in definitions.primaries():
-        if meaning.system not in allowed:
-            allowed[meaning.system] = bool(permissions.can_record_defects(user, meaning.system))
-        if allowed[meaning.system]:
-            names.append(meaning.name)
-    return names
+    allowed = {system.pk for system in System.objects.all() if permissions.can_record_defects(user, system)}
+    return [meaning.name for meaning in definitions.primaries() if meaning.system in allowed]
 
 
 class UploadForm(LowerCaseLabels):

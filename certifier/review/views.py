@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
+from django_htmx.http import trigger_client_event
 
 from certifier.accounts.models import System, User
 from certifier.runs.models import Run
@@ -55,7 +56,9 @@ def _answer(request: HttpRequest, number: int, act: Act) -> HttpResponse:
         error = str(refusal)
     if request.htmx:  # type: ignore[attr-defined]  # set by the middleware of django-htmx
         context = {"panel": panel(run, request.user), "error": error, "done": "" if error else done}
-        return render(request, "review/_sign_off_panel.html", context, status=409 if error else 200)
+        answer = render(request, "review/_sign_off_panel.html", context, status=409 if error else 200)
+        # Other parts of the run page tell of signatures, too.
+        return answer if error else trigger_client_event(answer, "signed")
     if error:
         messages.error(request, error)
     else:

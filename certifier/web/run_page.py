@@ -13,13 +13,16 @@ from certifier.accounts import permissions
 from certifier.accounts.models import Role, System
 from certifier.defects.as_of import AsOf, as_of
 from certifier.defects.errors import UnknownFilter, UnknownTag
-from certifier.defects.logic_at import LogicAt
+from certifier.defects.forms import RecordForm
+from certifier.defects.logic_at import LogicAt, logic_at
 from certifier.defects.models import Tag
 from certifier.defects.naming import did_you_mean, key_of, quoted
 from certifier.defects.selectors import DefectInRun, run_defects
+from certifier.goodruns.main_defect import main_virtual_defect
 from certifier.goodruns.models import RunSummary
 from certifier.lumi import LARGEST_RUN, LumiSet, RunSelection
-from certifier.review.selectors import SystemState, next_step, sign_off_state
+from certifier.review.panel import Panel, panel
+from certifier.review.selectors import SystemState, sign_off_state
 from certifier.runs.errors import RunNotFound
 from certifier.runs.models import Dataset, ReferenceRun, Run, RunProfile
 from certifier.runs.profile import Profile
@@ -184,9 +187,19 @@ class RunPage:
 
     @cached_property
     def main(self) -> str:
-        """The experiment's main virtual defect under its name of this moment; empty when there is none."""
+        """The experiment's main virtual defect under its name of this moment; empty when there is none.
+
+        The run's summary knows it; where there is no summary yet, or the defect had another name at the tag, it is
+        looked up.
+        """
+        here = self.moment.logic()
         summary: RunSummary | None = getattr(self.run, "summary", None)
-        meaning = self.moment.logic().definitions.find(summary.required) if summary and summary.required else None
+        name = summary.required if summary else main_virtual_defect(here)
+        if not name:
+            return ""
+        meaning = here.definitions.find(name)
+        if meaning is None and (now := logic_at().definitions.find(name)) is not None:
+            meaning = here.definitions.by_defect.get(now.defect)
         return meaning.name if meaning is not None and meaning.is_virtual else ""
 
     @cached_property
@@ -227,9 +240,19 @@ class RunPage:
     def signed_count(self) -> int:
         return sum(1 for state in self.states if state.is_signed)
 
+    @cached_property
+    def panel(self) -> Panel:
+        """The sign-off panel, for which nothing is read twice."""
+        return panel(self.run, self.user, self.states)
+
     @property
-    def next_step(self) -> str:
-        return next_step(self.run, self.states)
+    def record_form(self) -> RecordForm | None:
+        """None at a tag: what is recorded is recorded now, and would not be seen there."""
+        if not self.moment.is_head:
+            return None
+        allowed = {system.pk for system in self.systems if permissions.can_record_defects(self.user, system)}
+        primaries = self.moment.logic().definitions.primaries()
+        return RecordForm(names=[meaning.name for meaning in primaries if meaning.system in allowed])
 
     @cached_property
     def own_systems(self) -> set[str]:

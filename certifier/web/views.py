@@ -43,6 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "over_time": luminosity_over_time(),
             "list": GoodRunList.objects.select_related("luminosity", "created_by").first(),
             "activity": recent_activity(),
+            "required": next((summary.required for run in latest if (summary := getattr(run, "summary", None))), ""),
         }
     return render(request, "web/home.html", context)
 

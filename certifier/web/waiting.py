@@ -8,9 +8,13 @@ from typing import Any
 
 from certifier.accounts import permissions
 from certifier.accounts.models import Role, System
+from certifier.defects.logic_at import logic_at
+from certifier.goodruns.building import Question, needed_systems
+from certifier.goodruns.main_defect import main_virtual_defect
 from certifier.goodruns.models import RunSummary
 from certifier.review.models import Action, SignOff, Stage
 from certifier.review.rules import REOPENED, SIGNED, STAGES, UNCHECKED, why_not_sign
+from certifier.review.selectors import signed_systems
 from certifier.runs.models import Run
 
 SHOWN = 6
@@ -162,18 +166,24 @@ def _unseen(systems: Sequence[System]) -> list[Unseen]:
 
 
 def _blocking(systems: Sequence[System]) -> tuple[list[Blocking], int]:
-    """Runs with unsigned systems by what they hold back, most luminosity first, and how many there are."""
-    held = RunSummary.objects.filter(open_systems__gt=0, run__last_lumisection__gt=0)
-    by_worth = held.order_by("-recorded_inv_nb", "-run__number")
-    worst = list(by_worth.select_related("run").defer("run__attributes")[:BLOCKING_SHOWN])
-    states = states_of([summary.run_id for summary in worst], systems)
-    rows = []
-    for summary in worst:
-        missing = [system.code for system in systems if not _is_signed(states.get((summary.run_id, system.pk), {}))]
-        if missing:  # a summary may be older than the signature
-            rows.append(Blocking(summary.run, summary.recorded_inv_nb, missing, len(systems)))
-    return rows, held.count()
+    """Runs that lack a signature which lists ask for, most luminosity first, and how many there are."""
+    asked = _asked_for(systems)
+    recorded = dict(
+        RunSummary.objects.filter(open_systems__gt=0, run__last_lumisection__gt=0)
+        .order_by("-recorded_inv_nb", "-run__number")
+        .values_list("run_id", "recorded_inv_nb")
+    )
+    signed = signed_systems(recorded)
+    missing = {run: [system.code for system in asked if system.pk not in signed[run]] for run in recorded}
+    held = [run for run in recorded if missing[run]]  # of equal worth, and the worthless last, as the database has them
+    held.sort(key=lambda run: -(recorded[run] or 0.0))
+    rows = Run.objects.defer("attributes").in_bulk(held[:BLOCKING_SHOWN])
+    worst = [Blocking(rows[run], recorded[run], missing[run], len(asked)) for run in held[:BLOCKING_SHOWN]]
+    return worst, len(held)
 
 
-def _is_signed(states: Mapping[str, str]) -> bool:
-    return SIGNED in states.values() and REOPENED not in states.values()
+def _asked_for(systems: Sequence[System]) -> Sequence[System]:
+    """The systems that the main virtual defect depends on; all of them where there is none."""
+    meaning = logic_at()
+    main = main_virtual_defect(meaning)
+    return needed_systems(Question(require=(main,), meaning=meaning)) if main is not None else systems

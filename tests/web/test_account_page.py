@@ -98,9 +98,7 @@ def test_it_makes_a_token_and_shows_it_once(page: Page, ada: User) -> None:
     assert rest.get("/api/v1/systems/").status_code == 200
     text = client.get(ACCOUNT).content.decode()
     assert key not in text
-    assert f"mirror {key[:8]}… ● works just now".replace("just now", "") in re.sub(
-        r"(just now|\d+ s ago)", "", words(text)
-    )
+    assert f"mirror {key[:8]}… ● works" in words(text)
     token = ApiToken.objects.get()
     assert token.expires_at is not None
     assert timedelta(days=29) < token.expires_at - timezone.now() < timedelta(days=31)

@@ -17,10 +17,13 @@ register = template.Library()
 
 @register.simple_tag
 def certified_share(summary: RunSummary) -> SafeString:
-    """One bar: certified, and beside it what is lost, or not signed yet, of the recorded luminosity."""
+    """One bar: certified, and beside it what is lost, or not signed yet, of the recorded luminosity.
+
+    Where something is certified every signature that it needs is there, so the rest is lost.
+    """
     recorded, good = summary.recorded_inv_nb or 0.0, summary.good_inv_nb or 0.0
     rest = max(recorded - good, 0.0)
-    kind, word = ("none", "not signed yet") if summary.open_systems else ("bad", "lost")
+    kind, word = ("none", "not signed yet") if summary.open_systems and not good else ("bad", "lost")
     bar = share([(good, "good", "certified"), (rest, kind, word)], label="of the recorded luminosity")
     number = None if summary.open_systems and not good else good / recorded if recorded else None
     return format_html('{}<span class="bar-text">{}</span>', bar, percent(number))
