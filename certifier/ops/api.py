@@ -29,6 +29,8 @@ class JobSerializer(serializers.ModelSerializer[Job]):
     requested_by = serializers.CharField(source="requested_by.username", default=None, allow_null=True)
     arguments = serializers.DictField()
     result = AnyJSON(allow_null=True)
+    # Said here, or the schema would tell the range of the database that happens to be in use.
+    attempt = serializers.IntegerField(min_value=0)
     progress = serializers.FloatField(min_value=0, max_value=1)
 
     class Meta:

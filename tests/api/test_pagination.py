@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -124,6 +124,7 @@ def test_it_refuses_a_cursor_that_it_did_not_write(chi: User, api: Any, cursor: 
 class EveryOrder(TestCase):
     """Pages of any size over rows that share their first key are the sorted rows, forwards and backwards."""
 
+    @settings(max_examples=40)
     @given(
         rows=st.dictionaries(st.text("ABab_09", min_size=1, max_size=4), st.integers(0, 3), max_size=14),
         size=st.integers(1, 5),

@@ -47,8 +47,8 @@ class Command(BaseCommand):
                 self._grant(user, role, system)
         except CertifierError as error:
             raise CommandError(error.message) from error
-        roles = ", ".join(str(grant).partition(": ")[2] for grant in user.grants.select_related("system")) or "no role"
-        self.stdout.write(f"{'Created' if created else 'Found'} {user.username}: {roles}.")
+        roles = ", ".join(sorted(str(grant).partition(": ")[2] for grant in user.grants.select_related("system")))
+        self.stdout.write(f"{'Created' if created else 'Found'} {user.username}: {roles or 'no role'}.")
 
     def _grant(self, user: User, roles: list[str], systems: list[str]) -> None:
         for role in roles:
