@@ -107,6 +107,10 @@ class LossTable:
         )
 
     @property
+    def not_signed_off(self) -> Luminosity:
+        return total(charge.lost for charge in self.charges if charge.defect == NOT_SIGNED)
+
+    @property
     def elsewhere(self) -> tuple[Charge, ...]:
         """Charges that belong to no system."""
         return tuple(charge for charge in self.charges if not charge.system)

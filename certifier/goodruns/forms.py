@@ -21,10 +21,16 @@ class NamedForm(forms.Form):
     """What every new list has."""
 
     name = forms.CharField(
-        max_length=services.LONGEST_NAME, help_text=NAME, widget=forms.TextInput(attrs={"autocomplete": "off"})
+        label="name",
+        max_length=services.LONGEST_NAME,
+        help_text=NAME,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     description = forms.CharField(
-        required=False, max_length=services.LONGEST_DESCRIPTION, widget=forms.Textarea(attrs={"rows": 2})
+        label="description",
+        required=False,
+        max_length=services.LONGEST_DESCRIPTION,
+        widget=forms.Textarea(attrs={"rows": 2}),
     )
 
 
@@ -38,6 +44,7 @@ class QuestionForm(forms.Form):
         Tag.objects.order_by("-id"), to_field_name="name", required=False, empty_label=HEAD, label="as of"
     )
     runs = forms.CharField(
+        label="runs",
         required=False,
         max_length=building.LONGEST_SELECTION,
         widget=forms.TextInput(attrs={"placeholder": "358031-364292 364300", "autocomplete": "off"}),
@@ -93,6 +100,7 @@ class PublishForm(NamedForm):
 
 class ImportForm(NamedForm):
     file = forms.FileField(
+        label="file",
         allow_empty_file=True,
         help_text="Golden JSON, GRL XML, CSV (run,first,last), or one run per line (each good as a whole).",
     )
@@ -107,12 +115,13 @@ class ImportForm(NamedForm):
 class CombineForm(NamedForm):
     first = forms.ModelChoiceField(GoodRunList.objects.all(), label="list")
     operation = forms.ChoiceField(
+        label="operation",
         choices=[
             ("and", "and (what all have)"),
             ("or", "or (what any has)"),
             ("minus", "minus (what the first has and no other)"),
             ("xor", "xor (what differs)"),
-        ]
+        ],
     )
     others = forms.ModelMultipleChoiceField(
         GoodRunList.objects.all(), label="with", help_text="Several with Ctrl or ⌘."

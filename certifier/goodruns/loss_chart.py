@@ -32,6 +32,12 @@ def measure_of(table: LossTable) -> Measure:
     return Measure(unit, factor)
 
 
+def size_of(table: LossTable) -> str:
+    """The class of the figure: as high as its bars need."""
+    count = len(table.systems)
+    return "plot-low" if count <= 3 else "plot" if count <= 10 else "plot plot-tall"
+
+
 def loss_plot(table: LossTable) -> dict[str, Any] | None:
     """For Plotly; None where nothing is lost. The largest loss on top."""
     measure = measure_of(table)
@@ -63,7 +69,8 @@ def loss_plot(table: LossTable) -> dict[str, Any] | None:
             "xaxis": {
                 "title": {"text": "lumisections lost" if measure.unit == "LS" else f"recorded, lost, {measure.unit}"}
             },
-            "yaxis": {"type": "category", "automargin": True},
+            "yaxis": {"type": "category", "automargin": True, "tickmode": "linear", "dtick": 1},
+            "bargap": 0.3,
             "legend": {"orientation": "h", "y": 1.12},
             "margin": {"t": 28, "r": 12, "b": 44},
         },

@@ -27,7 +27,7 @@ from .building import Built
 from .formats import golden_json
 from .forms import CombineForm, CompareForm, ImportForm, PublishForm, QuestionForm
 from .lengths import length_of_run
-from .loss_chart import loss_plot
+from .loss_chart import loss_plot, measure_of, size_of
 from .luminosity import luminosity_of
 from .models import GoodRunList, Origin
 
@@ -97,6 +97,9 @@ def _loss_context(table: accounting.LossTable, chosen: list[str]) -> dict[str, A
     return {
         "loss": table,
         "loss_plot": loss_plot(table),
+        "loss_size": size_of(table),
+        # One unit for a column, so that its numbers can be compared.
+        "unit": measure_of(table).unit if lost else "",
         "share_lost": lost / selected if selected and lost is not None else None,
         "flags": [(name, name in chosen) for name in names],
         "chosen": chosen,

@@ -68,7 +68,8 @@ def test_it_says_when_there_is_none(chi_at: Client) -> None:
 def test_it_shows_a_built_list_with_its_loss_and_provenance(chi_at: Client, built: GoodRunList) -> None:
     text = words(chi_at.get(f"/good-runs/{built.pk}/"))
     assert "8 LS, 3.00 /pb recorded (30.0%) of 15 LS in 2 runs" in text
-    assert "LAR_HVTRIP 3 3.00 /pb 3.00 /pb 3 LS" in text
+    assert "LAR 8 3.00 /pb 3.00 /pb 5 LS" in text
+    assert "LAR_HVTRIP 3 3.00 /pb 3.00 /pb" in text
     assert "not signed off: LAR, PIXEL" in text
     assert f"requires {REQUIRED} absent" in text
     assert "LAR_HVTRIP or LAR_NOISEBURST" in text
