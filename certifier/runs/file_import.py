@@ -8,15 +8,19 @@ from itertools import islice
 from certifier.accounts import permissions
 from certifier.accounts.models import User
 from certifier.audit.errors import CertifierError
-from certifier.audit.unit import unit_of_work
+from certifier.audit.unit import Unit, unit_of_work
 from certifier.lumi import LumiSet
 
-from . import services
+from . import lumisection_writing, services
+from .errors import RunNotFound
 from .importers.imported import FileRefused, Imported, ImportedLumisections, Progress
+from .lumisection_columns import read_columns
+from .lumisection_writing import KnownRun, PutLumisections
 from .models import Run
-from .selectors import flags_of
 
 Counts = services.BulkOutcome
+# Locked and read together: at 1,000 lumisections a few megabytes.
+RUNS_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def import_file(
         with unit_of_work(actor) as unit:
             permissions.require(permissions.can_write_runs(actor))
             runs = _put_runs(actor, imported)
-            lumisections, flags = _put_lumisections(actor, imported, progress)
+            lumisections, flags = _put_lumisections(unit, imported, progress)
             references = services.import_reference_runs(actor=actor, references=imported.references, source=source)
             count = sum(item.count for item in imported.lumisections)
             outcome = ImportOutcome(runs, count, lumisections, flags, references)
@@ -93,24 +97,25 @@ def _refused(error: CertifierError, imported: Imported, numbers: list[int]) -> F
     return FileRefused(": ".join(part for part in parts if part))
 
 
-def _put_lumisections(actor: User | None, imported: Imported, progress: Progress) -> tuple[int, int]:
+def _put_lumisections(unit: Unit, imported: Imported, progress: Progress) -> tuple[int, int]:
     lumisections = flags = 0
-    for done, item in enumerate(imported.lumisections):
-        progress(done, len(imported.lumisections), "runs written")
-        try:
-            put = _put_one(actor, item)
-        except CertifierError as error:
-            place = imported.places.get(item.run, f"run {item.run}")
-            raise FileRefused(f"{place}: {error.errors[0].get('field', '')}: {error.message}") from None
-        lumisections += len(put.lumisections & item.covered)
-        flags += len(put.flags)
+    for start in range(0, len(imported.lumisections), RUNS_AT_ONCE):
+        progress(start, len(imported.lumisections), "runs written")
+        items = imported.lumisections[start : start + RUNS_AT_ONCE]
+        known = lumisection_writing.lock_many(item.run for item in items)
+        for item in items:
+            try:
+                put = _put_one(unit, known.get(item.run), item)
+            except CertifierError as error:
+                place = imported.places.get(item.run, f"run {item.run}")
+                raise FileRefused(f"{place}: {error.errors[0].get('field', '')}: {error.message}") from None
+            lumisections += len(put.lumisections & item.covered)
+            flags += len(put.flags)
     return lumisections, flags
 
 
-def _put_one(actor: User | None, item: ImportedLumisections) -> services.PutLumisections:
-    run = services.lock_run(item.run)
-    known = flags_of(run) if item.flags else {}
-    flags = {name: (known.get(name, LumiSet()) - item.covered) | flag for name, flag in item.flags.items()}
-    return services.put_lumisections(
-        actor=actor, run=item.run, first=item.first, columns=item.columns, flags=flags, keep_known=True
-    )
+def _put_one(unit: Unit, known: KnownRun | None, item: ImportedLumisections) -> PutLumisections:
+    if known is None:
+        raise RunNotFound(item.run)
+    flags = {name: (known.flags.get(name, LumiSet()) - item.covered) | flag for name, flag in item.flags.items()}
+    return lumisection_writing.put(unit, known, read_columns(item.first, item.columns), flags, keep_known=True)

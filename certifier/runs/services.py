@@ -16,14 +16,14 @@ from certifier.accounts import permissions
 from certifier.accounts.models import User
 from certifier.audit.errors import ErrorItem, TooLarge
 from certifier.audit.unit import Unit, unit_of_work
-from certifier.lumi import LumiSet, RunSelection
+from certifier.lumi import RunSelection
 
-from . import lumisection_store
+from . import lumisection_writing
 from .changes import announce
-from .errors import DatasetRefused, RunNotFound, RunRefused, StaleVersion
-from .lumisection_columns import Columns, read_columns, read_flags
+from .errors import DatasetRefused, RunRefused, StaleVersion
+from .lumisection_columns import read_columns
+from .lumisection_writing import PutLumisections
 from .models import ConditionFlag, Dataset, ReferenceRun, Run, RunProfile
-from .profile import profile_of
 from .run_fields import PUBLIC_NAME, RunFields, Unfit, attributes, read_run, read_runs, run_number, same_json, text
 
 Outcome = Literal["created", "updated", "unchanged"]
@@ -54,18 +54,6 @@ class BulkOutcome:
     created: int
     updated: int
     unchanged: int
-
-
-@dataclass(frozen=True)
-class PutLumisections:
-    run: Run
-    # The lumisections of which something changed (or that are new), and the flags that changed.
-    lumisections: LumiSet
-    flags: tuple[str, ...]
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.lumisections or self.flags)
 
 
 # --- runs ---------------------------------------------------------------------------------------------------
@@ -248,85 +236,15 @@ def put_lumisections(
     with unit_of_work(actor) as unit:
         permissions.require(permissions.can_write_runs(actor))
         given = read_columns(first, columns)
-        row = lock_run(run)
+        known = lumisection_writing.lock(run)
         if if_version is not None:
-            _expect_version(row.number, row, if_version)
-        last = max(row.last_lumisection, given.last if given.count else 0)
-        wanted = read_flags(flags, last)
-        put = PutLumisections(row, _write_columns(row, given, keep_known), _write_flags(row, wanted))
-        if put.changed:
-            _touch(row, last)
-            _tell_lumisections(unit, put, given)
-    return put
+            _expect_version(known.row.number, known.row, if_version)
+        return lumisection_writing.put(unit, known, given, flags, keep_known=keep_known)
 
 
 def put_flags(*, actor: User | None, run: int, flags: Mapping[str, object]) -> PutLumisections:
     """Say where conditions held in a run; as `put_lumisections` without columns."""
     return put_lumisections(actor=actor, run=run, columns={}, flags=flags)
-
-
-def lock_run(number: int) -> Run:
-    """The run, locked until the end of the transaction. Raises RunNotFound.
-
-    What hangs on it is read by statements of their own afterwards: joined to this one, PostgreSQL would give it as it
-    was before the wait for the lock.
-    """
-    try:
-        known = run_number(number)
-    except Unfit:
-        raise RunNotFound(number) from None
-    row = Run.objects.select_for_update().filter(number=known).first()
-    if row is None:
-        raise RunNotFound(known)
-    return row
-
-
-def _write_columns(run: Run, given: Columns, keep_known: bool) -> LumiSet:
-    if not given.count:
-        return LumiSet()
-    profile, changed = lumisection_store.write(run.pk, profile_of(run), given, keep_known=keep_known)
-    if changed:
-        lumisection_store.save_profile(run.pk, profile)
-        run._state.fields_cache.pop("profile", None)  # what was read is out of date
-    return changed
-
-
-def _write_flags(run: Run, wanted: dict[str, LumiSet | None]) -> tuple[str, ...]:
-    if not wanted:
-        return ()
-    known = dict(ConditionFlag.objects.filter(run=run).order_by().values_list("name", "lumisections"))
-    gone = [name for name, lumisections in wanted.items() if lumisections is None and name in known]
-    rows = [
-        ConditionFlag(run=run, name=name, lumisections=lumisections)
-        for name, lumisections in wanted.items()
-        if lumisections is not None and known.get(name) != lumisections
-    ]
-    if gone:
-        ConditionFlag.objects.filter(run=run, name__in=gone).delete()
-    ConditionFlag.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["run", "name"], update_fields=["lumisections"]
-    )
-    return tuple(sorted([*gone, *(row.name for row in rows)]))
-
-
-def _touch(run: Run, last: int) -> None:
-    run.version += 1
-    run.last_lumisection = last
-    run.updated_at = timezone.now()
-    Run.objects.filter(pk=run.pk).update(
-        version=run.version, last_lumisection=run.last_lumisection, updated_at=run.updated_at
-    )
-
-
-def _tell_lumisections(unit: Unit, put: PutLumisections, given: Columns) -> None:
-    data = {
-        "lumisections": str(put.lumisections),
-        "columns": given.names if put.lumisections else [],
-        "flags": list(put.flags),
-        "version": put.run.version,
-    }
-    unit.audit("runs.put_lumisections", f"run {put.run.number}", data)
-    announce(unit, "runs.lumisections", run=put.run.number, data=data)
 
 
 # --- datasets and reference runs ----------------------------------------------------------------------------
@@ -341,7 +259,7 @@ def put_dataset(
     """
     with unit_of_work(actor) as unit:
         permissions.require(permissions.can_write_runs(actor))
-        row = lock_run(run)
+        row = lumisection_writing.lock(run).row
         if stage not in STAGES:
             message = f"The stage is one of express, bulk and final, or empty; not “{str(stage)[:20]}”."
             raise DatasetRefused(message, field="stage")
