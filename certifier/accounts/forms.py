@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms
+from django.contrib.auth.forms import AuthenticationForm
 from django.utils import timezone
 
-NEVER = ""
+NEVER = "never"
 LIFETIMES = [("30", "30 days"), ("90", "90 days"), ("365", "a year"), (NEVER, "no end")]
+
+
+class SignInForm(AuthenticationForm):
+    """Django's own, with labels as the house writes them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "name"
+        self.fields["password"].label = "password"
 
 
 class TokenForm(forms.Form):
@@ -17,7 +28,7 @@ class TokenForm(forms.Form):
         max_length=80,
         widget=forms.TextInput(attrs={"placeholder": "mirror of the run registry", "autocomplete": "off"}),
     )
-    lifetime = forms.ChoiceField(label="works for", choices=LIFETIMES, initial="90", required=False)
+    lifetime = forms.ChoiceField(label="works for", choices=LIFETIMES, initial="90")
 
     @property
     def expires_at(self) -> datetime | None:

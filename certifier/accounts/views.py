@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from . import demo_accounts, permissions, services
-from .forms import TokenForm
+from .forms import SignInForm, TokenForm
 from .models import ApiToken, User
 from .role_words import roles_in_words
 
@@ -23,6 +23,7 @@ class SignIn(auth_views.LoginView):
     """Django's own sign-in. Where the demo world was loaded, the page names its accounts."""
 
     template_name = "accounts/login.html"
+    form_class = SignInForm
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

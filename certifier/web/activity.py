@@ -101,7 +101,8 @@ def _lumisections(group: Sequence[Change]) -> str:
 def _entries(group: Sequence[Change]) -> str:
     count = sum(change.data.get("count", 0) for change in group)
     names = sorted({name for change in group for name in change.data.get("defects", [])})
-    return f"recorded {count} {'entry' if count == 1 else 'entries'} on {_of_runs(group)}: {_some(names, '{} more')}"
+    what = f": {names[0]}" if len(names) == 1 else ""
+    return f"recorded {count} {'entry' if count == 1 else 'entries'} on {_of_runs(group)}{what}"
 
 
 def _definitions(group: Sequence[Change]) -> str:

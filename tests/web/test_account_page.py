@@ -83,7 +83,7 @@ def test_it_tells_an_outsider_whom_to_ask(page: Page, dee: User) -> None:
     text = words(page(dee).get(ACCOUNT).content.decode())
     assert "You have no role yet." in text
     assert "A token acts with your roles, and you have none yet." in text
-    assert page(dee).post("/account/tokens/", {"name": "x", "lifetime": ""}).status_code == 403
+    assert page(dee).post("/account/tokens/", {"name": "x", "lifetime": "never"}).status_code == 403
     assert not ApiToken.objects.exists()
 
 

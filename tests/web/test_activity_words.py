@@ -56,10 +56,12 @@ def test_it_joins_the_signatures_of_one_run() -> None:
 
 
 def test_it_names_few_and_counts_the_rest() -> None:
+    (line,) = words(change("runs.run", run=7, outcome="updated", changed=list("ABCDEF")))
+    assert line == "chi changed run 7: A, B, C and 3 more"
+    (line,) = words(change("runs.run", run=7, outcome="updated", changed=list("ABCD")))
+    assert line == "chi changed run 7: A, B, C, D"
     (line,) = words(change("defects.entries", run=7, count=9, defects=list("ABCDEF")))
-    assert line == "chi recorded 9 entries on run 7: A, B, C and 3 more"
-    (line,) = words(change("defects.entries", run=7, count=9, defects=list("ABCD")))
-    assert line == "chi recorded 9 entries on run 7: A, B, C, D"
+    assert line == "chi recorded 9 entries on run 7"
 
 
 def test_it_leads_to_what_was_made() -> None:
