@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.storage import default_storage
 from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
@@ -81,13 +80,10 @@ def test_readyz_is_503_when_there_has_never_been_a_worker(client: Client) -> Non
 
 
 @pytest.mark.usefixtures("all_workers")
-def test_readyz_is_503_when_files_cannot_be_stored(
-    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_readyz_is_503_when_files_cannot_be_stored(client: Client, settings: Any, tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
-    monkeypatch.setattr(default_storage, "_location", str(in_the_way))
-    monkeypatch.setattr(default_storage, "location", str(in_the_way))
+    settings.MEDIA_ROOT = in_the_way
     assert words(client, 503)["storage"]["words"].startswith("Files cannot be stored:")
 
 
