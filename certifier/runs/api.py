@@ -28,6 +28,7 @@ from .serializers import (
     RunFieldsSerializer,
     RunListFieldsSerializer,
     RunSerializer,
+    WholeLumisectionsSerializer,
     body_of_change,
     body_of_lumisections,
     body_of_run,
@@ -145,7 +146,7 @@ class LumisectionsView(APIView):
     """The lumisections of a run, as columns."""
 
     @extend_schema(
-        operation_id="read_lumisections", tags=["runs"], parameters=[RUN, ETAG], responses=LumisectionsSerializer
+        operation_id="read_lumisections", tags=["runs"], parameters=[RUN, ETAG], responses=WholeLumisectionsSerializer
     )
     def get(self, request: Request, run: int) -> Response:
         """All columns from lumisection 1 on, null where a value is not known; and the condition flags."""

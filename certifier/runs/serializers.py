@@ -42,9 +42,9 @@ class TimesField(serializers.Field[Any, Any, Any, Any]):
     """When consecutive lumisections began."""
 
 
-@extend_schema_field({"type": "object", "additionalProperties": {"type": "string", "example": "1-4 9 20-728"}})
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string", "nullable": True}})
 class FlagsField(serializers.Field[Any, Any, Any, Any]):
-    """Lumisections by name of the condition that held."""
+    """Lumisections (`1-4 9 20-728`) by name of the condition that held; sent as null, the flag is forgotten."""
 
 
 @extend_schema_field({"type": "object", "additionalProperties": {}})
@@ -109,6 +109,17 @@ class LumisectionsSerializer(serializers.Serializer[Any]):
     pileup = ColumnField(required=False, help_text="mean number of interactions per crossing")
     started_at = TimesField(required=False, help_text="when each lumisection began; answered where times are known")
     flags = FlagsField(required=False)
+
+
+class WholeLumisectionsSerializer(LumisectionsSerializer):
+    """As they are answered: every column from lumisection 1 on."""
+
+    first = serializers.IntegerField(min_value=1, max_value=1)
+    duration_s = ColumnField(help_text="seconds")
+    delivered_inv_nb = ColumnField(help_text="integrated over the lumisection, inverse nanobarn")
+    recorded_inv_nb = ColumnField(help_text="integrated over the lumisection, inverse nanobarn")
+    pileup = ColumnField(help_text="mean number of interactions per crossing")
+    flags = FlagsField()
 
 
 class LumisectionsWrittenSerializer(serializers.Serializer[Any]):
