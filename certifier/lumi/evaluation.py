@@ -59,7 +59,9 @@ class Evaluation:
         of an `or` those members that are true, of an `and` all; of a `not` the reasons why the inside is
         false. A primary defect is its own cause. There are none where the defect is unknown.
         """
-        return self._cutter.cut(self._labelled(self._slot(name)))
+        slot = self._slot(name)
+        whole = self._bounds.lower[slot]
+        return self._cutter.cut(self._labelled(slot), whole) if whole else []
 
     def recoverable(self, name: str, recoverable: Mapping[str, int]) -> LumiSet:
         """Where it is present and every cause of it is recoverable, down to the primary defects.
@@ -98,7 +100,12 @@ class Evaluation:
         names, lower = self._slots.names, self._bounds.lower
         junction = self._junctions.get(slot)
         if junction is not None and junction.is_plain:  # its members are sorted by name
-            return [(names[cause], bits) for cause in junction.present if (bits := lower[cause])]
+            causes = []
+            for cause in junction.present:
+                bits = lower[cause]
+                if bits:
+                    causes.append((names[cause], bits))
+            return causes
         found = self._contributed(slot) if self._slots.is_virtual(slot) else {slot: lower[slot]}
         return sorted([(names[cause] if cause >= 0 else f"!{names[~cause]}", bits) for cause, bits in found.items()])
 

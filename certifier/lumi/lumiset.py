@@ -238,7 +238,12 @@ class LumiSet:
     # -- text and immutability ---------------------------------------------------------------------
 
     def __str__(self) -> str:
-        return format_ranges(bit_ranges(self.bits))
+        bits = self.bits
+        low = bits & -bits
+        if not (bits + low) & bits:  # adding the lowest bit carries through the only block there is
+            first, last = low.bit_length() - 1, bits.bit_length() - 1
+            return f"{first}-{last}" if first < last else f"{first}" if bits else ""
+        return format_ranges(bit_ranges(bits))
 
     def __repr__(self) -> str:
         return f"LumiSet.parse({str(self)!r})"

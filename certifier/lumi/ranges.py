@@ -120,4 +120,4 @@ def merged(pairs: Iterable[Range]) -> tuple[Range, ...]:
 
 def format_ranges(pairs: Iterable[Range]) -> str:
     """`1-4 9 20-728` for ascending, disjoint ranges."""
-    return " ".join([f"{first}-{last}" if first < last else str(first) for first, last in pairs])
+    return " ".join([f"{first}-{last}" if first < last else f"{first}" for first, last in pairs])

@@ -8,29 +8,36 @@ from operator import itemgetter
 from .lumiset import LumiSet, bit_edges, trusted
 
 Causes = list[tuple[LumiSet, tuple[str, ...]]]
+Block = tuple[int, int, LumiSet]  # the first lumisection, the one after the last, and the set of them
 
 
 class Cutter:
     """Cuts the defects of one run. They share causes: the blocks that a cause consists of are kept."""
 
     def __init__(self) -> None:
-        # By the bits of a set, its maximal blocks: the first lumisection, the one after the last, and the block itself.
-        self._blocks: dict[int, list[tuple[int, int, LumiSet]]] = {}
+        self._blocks: dict[int, list[Block]] = {}  # by the bits of a set
 
-    def cut(self, causes: Sequence[tuple[str, int]]) -> Causes:
-        """Maximal stretches with the same causes, from the bitset of each cause. Causes come and are told in order."""
-        union = total = 0
+    def cut(self, causes: Sequence[tuple[str, int]], whole: int) -> Causes:
+        """Maximal stretches with the same causes, from the bitset of each cause and the union of all of them.
+
+        Causes come and are told in order.
+        """
+        if len(causes) == 1:
+            ((label, bits),) = causes
+            labels = (label,)
+            return [(block, labels) for _, _, block in self._blocks_of(bits)]
+        total = 0
         for _, bits in causes:
-            union |= bits
             total += bits
-        return self._apart(causes) if total == union else self._overlapping(causes)
+        return self._apart(causes) if total == whole else self._overlapping(causes)
 
     def _apart(self, causes: Sequence[tuple[str, int]]) -> Causes:
         """Where no two causes overlap, as most often, the stretches are the blocks of the causes."""
         found = []
         for label, bits in causes:
             labels = (label,)
-            found += [(first, block, labels) for first, _, block in self._blocks_of(bits)]
+            for first, _, block in self._blocks_of(bits):
+                found.append((first, block, labels))
         found.sort(key=_FIRST)
         return [(block, labels) for _, block, labels in found]
 
@@ -56,15 +63,26 @@ class Cutter:
             start = place
         return found
 
-    def _blocks_of(self, bits: int) -> list[tuple[int, int, LumiSet]]:
+    def _blocks_of(self, bits: int) -> list[Block]:
         blocks = self._blocks.get(bits)
         if blocks is None:
-            ends = iter(bit_edges(bits))
-            blocks = [
-                (first, after, trusted((1 << after) - (1 << first))) for first, after in zip(ends, ends, strict=True)
-            ]
-            self._blocks[bits] = blocks
+            blocks = self._blocks[bits] = _blocks(bits)
         return blocks
+
+
+def _blocks(bits: int) -> list[Block]:
+    found: list[Block] = []
+    while bits:
+        if len(found) == 8:  # clearing block after block copies the integer each time
+            ends = iter(bit_edges(bits))
+            found += [(first, end, trusted((1 << end) - (1 << first))) for first, end in zip(ends, ends, strict=True)]
+            break
+        low = bits & -bits
+        rest = bits + low  # the carry clears the lowest block and stops right after it
+        after = rest & -rest
+        found.append((low.bit_length() - 1, after.bit_length() - 1, trusted(after - low)))
+        bits &= rest
+    return found
 
 
 _FIRST = itemgetter(0)

@@ -11,7 +11,9 @@ from certifier.lumi import Expression, Logic, LumiSet
 from tests.lumi.strategies import LAST, Truth, definitions, reasons, small_sets, states, truth
 
 PRIMARIES = ["A", "B", "C", "D"]
-recorded = st.dictionaries(st.sampled_from(PRIMARIES), small_sets)
+# Few lumisections each, too: defects that do not overlap are the usual case.
+sparse = st.frozensets(st.integers(1, LAST), max_size=3).map(LumiSet.from_numbers)
+recorded = st.dictionaries(st.sampled_from(PRIMARIES), small_sets | sparse)
 
 
 def bits(sets: dict[str, LumiSet]) -> dict[str, int]:
@@ -112,6 +114,14 @@ def test_all_members_of_an_and_are_causes_and_only_true_ones_of_an_or() -> None:
         ("2", ("A", "B", "D")),
         ("3", ("D",)),
     ]
+
+
+def test_stretches_ascend_whatever_the_order_of_the_names() -> None:
+    logic = Logic({"V": "A B !C"}, ["A", "B", "C"])
+    recorded = {"A": "5-6 20", "B": "1-2 8-9", "C": "1-24"}
+    evaluation = logic.evaluate({name: LumiSet.parse(text).bits for name, text in recorded.items()}, LumiSet.whole(25))
+    told = [("1-2", ("B",)), ("5-6", ("A",)), ("8-9", ("B",)), ("20", ("A",)), ("25", ("!C",))]
+    assert [(str(stretch), causes) for stretch, causes in evaluation.causes("V")] == told
 
 
 def test_a_primary_defect_is_its_own_cause() -> None:
