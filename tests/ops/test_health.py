@@ -67,10 +67,9 @@ def test_readyz_names_every_check_in_words(client: Client) -> None:
 def test_readyz_is_503_when_one_queue_has_lost_its_worker(client: Client) -> None:
     Heartbeat.objects.filter(name="worker:train").update(at=timezone.now() - timedelta(minutes=3))
     checks = words(client, 503)
-    assert checks["worker:train"] == {
-        "status": "bad",
-        "words": "Nothing has been heard from a worker of the queue “train” for 0:03:00.",
-    }
+    assert checks["worker:train"]["status"] == "bad"
+    heard = "Nothing has been heard from a worker of the queue “train” for 0:03:"
+    assert checks["worker:train"]["words"].startswith(heard)
     assert checks["worker:default"]["status"] == "good"
 
 
