@@ -73,5 +73,11 @@ class UnknownTag(NotFound):
     """No tag is called so."""
 
 
+class EntriesBusy(CertifierError):
+    """Somebody is still recording, and has been for too long to wait for."""
+
+    status = 503
+
+
 class NotPartOfTag(NotFound):
     """The run lies outside a restricted tag."""

@@ -11,11 +11,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Max
 
 from certifier.lumi import LumiSet
 
+from .errors import EntriesBusy
 from .models import Entry
 
 ENTRIES = Entry._meta.db_table
@@ -24,6 +25,7 @@ RUNS_PER_STATEMENT = 400
 ROWS_PER_FETCH = 5_000
 # Most entries say one of few things ("118-132", "1-728"), so a text is usually read once.
 REMEMBERED_TEXTS = 200_000
+PATIENCE_MS = 15_000
 
 
 class State(NamedTuple):
@@ -217,10 +219,22 @@ def settle() -> int:
     3. What is the highest now stays the highest of all that were given; every later entry gets a higher one.
 
     Whoever needs it in a transaction calls it there first, before that transaction has locked anything that a writer of
-    entries may wait for; the lock ends with the transaction. SQLite has one writer at a time and needs nothing.
+    entries may wait for; the lock ends with the transaction. While we wait, new writers wait behind us, so we give up
+    after a time: EntriesBusy. SQLite has one writer at a time and needs nothing.
     """
     with transaction.atomic():
         if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute(f"LOCK TABLE {ENTRIES} IN SHARE MODE")
+            _wait_for_writers()
         return newest_entry()
+
+
+def _wait_for_writers() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = {PATIENCE_MS}")
+        try:
+            cursor.execute(f"LOCK TABLE {ENTRIES} IN SHARE MODE")
+        except OperationalError as error:
+            raise EntriesBusy(
+                "Entries are still being recorded, perhaps by a long import. Nothing was changed; try again shortly."
+            ) from error
+        cursor.execute("SET LOCAL lock_timeout TO DEFAULT")

@@ -9,9 +9,9 @@ import pytest
 from django.db import connection, transaction
 
 from certifier.audit.errors import CertifierError
-from certifier.defects import services
+from certifier.defects import resolution, services
 from certifier.defects.entry_input import NewEntry
-from certifier.defects.errors import DefectExists, TagExists
+from certifier.defects.errors import DefectExists, EntriesBusy, TagExists
 from certifier.defects.logic_at import logic_at
 from certifier.defects.models import Defect, Entry, LogicVersion, Tag
 from certifier.defects.selectors import RunDefects, run_defects
@@ -155,3 +155,30 @@ def test_a_tag_waits_for_the_writer_who_holds_a_lower_number(run: Run) -> None:
     assert isinstance(tagged, int)
     assert tagged >= written
     assert str(run_defects(run, "T").defects[0].present) == "1"
+
+
+@pytest.mark.postgres
+def test_a_tag_gives_up_when_somebody_records_for_too_long(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolution, "PATIENCE_MS", 200)
+    numbered, go_on = threading.Event(), threading.Event()
+
+    def long_import() -> None:
+        with transaction.atomic():
+            services.record_entries(
+                actor=None, entries=[NewEntry(run=1, defect="A", lumisections="1")], source="import"
+            )
+            numbered.set()
+            assert go_on.wait(30)
+
+    def tagger() -> Tag:
+        assert numbered.wait(30)
+        try:
+            return services.create_tag(actor=None, name="T")
+        finally:
+            go_on.set()
+
+    _, refused = together(long_import, tagger)
+    assert isinstance(refused, EntriesBusy)
+    assert refused.status == 503
+    assert not Tag.objects.exists()
+    services.create_tag(actor=None, name="T")
