@@ -165,7 +165,11 @@ def combine(
         content = combined(operation, [content_of(each) for each in lists])
         parents = [{"id": each.pk, "name": each.name, "sha256": each.sha256} for each in lists]
         provenance = {"operation": operation, "parents": parents}
-        return _publish(unit, Draft(name, Origin.COMBINED, content, description, {"signed_off": False}, provenance))
+        draft = Draft(name, Origin.COMBINED, content, description, {"signed_off": False}, provenance)
+        row = _publish(unit, draft)
+        if not row.already_there:
+            unit.audit("goodruns.combine_lists", f"list {row.name}", _facts(row) | provenance)
+    return row
 
 
 OPERATIONS = {
