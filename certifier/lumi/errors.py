@@ -18,9 +18,7 @@ class ExpressionError(LumiError):
 
 
 class UnknownName(LumiError):
-    """A name that is neither primary nor virtual. `names` lists all such names of the definition or
-    question.
-    """
+    """A name that is neither primary nor virtual. `names` lists all such names of the definitions or the question."""
 
     def __init__(self, message: str, names: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -28,9 +26,7 @@ class UnknownName(LumiError):
 
 
 class CyclicDefinition(LumiError):
-    """Virtual defects that depend on themselves. `cycle` is the way round, its first name repeated at the
-    end.
-    """
+    """Virtual defects that depend on themselves. `cycle` is the way round, its first name repeated at the end."""
 
     def __init__(self, message: str, cycle: Sequence[str] = ()) -> None:
         super().__init__(message)

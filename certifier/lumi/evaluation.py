@@ -34,9 +34,7 @@ class Evaluation:
 
     @property
     def bits(self) -> Mapping[str, int]:
-        """Where each defect is surely present, as bitsets: all primary defects and the evaluated virtual
-        ones.
-        """
+        """Where each defect is surely present, as bitsets: all primary defects and the evaluated virtual ones."""
         return _PresentBits(self)
 
     def present(self, name: str) -> LumiSet:

@@ -45,8 +45,7 @@ class LumiSet:
 
     @staticmethod
     def parse(text: str, last: int | None = None) -> LumiSet:
-        """The set that the text names. Empty text is the empty set: whether that is allowed, the caller
-        decides.
+        """The set that the text names. Empty text is the empty set: whether that is allowed, the caller decides.
 
         `last` is the number of lumisections of the run: the limit, what `End` stands for, and what `all`
         reaches to. Commas count as blanks. Raises LumiError naming the token for anything else.
@@ -66,9 +65,7 @@ class LumiSet:
                 return _parse_slowly(text, last)
         except (KeyError, ValueError, AttributeError, TypeError):
             return _parse_slowly(text, last)
-        made: LumiSet = _make(LumiSet)
-        _set_bits(made, bits)
-        return made
+        return trusted(bits)
 
     @staticmethod
     def from_ranges(pairs: Iterable[tuple[int, int]]) -> LumiSet:
@@ -81,9 +78,7 @@ class LumiSet:
 
     @staticmethod
     def from_numbers(numbers: Iterable[int]) -> LumiSet:
-        """The set of these lumisections, in any order, repeated or not. Raises LumiError naming the
-        number.
-        """
+        """The set of these lumisections, in any order, repeated or not. Raises LumiError naming the number."""
         mask = bytearray((MAX_LUMISECTION >> 3) + 1)
         for value in numbers:
             number = LUMISECTIONS.number(value)
@@ -97,8 +92,9 @@ class LumiSet:
 
     @staticmethod
     def from_mask(mask: npt.ArrayLike, first: int = 1) -> LumiSet:
-        """From a one-dimensional array of booleans: entry i says whether lumisection `first + i` belongs
-        to the set.
+        """From a one-dimensional array of booleans: entry i says whether lumisection `first + i` belongs to the set.
+
+        Raises LumiError for anything else: zeros and ones could as well be lumisection numbers.
         """
         array = np.asarray(mask)
         if array.ndim != 1 or (array.dtype != np.bool_ and array.size):
@@ -111,9 +107,7 @@ class LumiSet:
 
     @staticmethod
     def from_bits(bits: int) -> LumiSet:
-        """From the integer in which bit n stands for lumisection n. Raises LumiError when bit 0 is set,
-        or one too high.
-        """
+        """From the integer in which bit n stands for lumisection n. Raises LumiError when it cannot be one."""
         if not isinstance(bits, int) or bits < 0 or bits & 1:
             raise LumiError(
                 "these bits are no set of lumisections: a non-negative integer is needed, with bit 0 clear."
@@ -277,9 +271,7 @@ def bit_edges(bits: int) -> list[int]:
 
 
 def _places_by_search(bits: int) -> list[int]:
-    """The places of many set bits: searching the binary text is linear, clearing bit after bit copies the integer
-    each time.
-    """
+    """The places of many set bits, by search in binary text: that is linear, clearing them one by one is not."""
     text = f"{bits:b}"
     top = len(text) - 1  # the text begins with the highest bit
     places = []
@@ -309,9 +301,7 @@ def _length(last: int) -> int:
 
 
 def _parse_slowly(text: object, last: int | None) -> LumiSet:
-    """Everything that is not plain canonical text of a run of usual length, and every refusal with its
-    message.
-    """
+    """All that is not plain canonical text of a run of usual length, and every refusal with its message."""
     length = None if last is None else _length(last)
     found = tokens(text, _EXAMPLE)
     bits = 0

@@ -11,9 +11,9 @@ from .programs import contributions
 def roots(evaluation: Evaluation, names: Iterable[str]) -> dict[str, int]:
     """Which primary defects are behind any of these being present, and where: bitsets by name, none empty.
 
-    Together they are all of where the defects are. They are the causes of these, with a virtual cause replaced by its own
-    causes on the same lumisections, and so on; a negated cause stands for itself, with `!` before it. There is nothing
-    where a defect is unknown. Raises as `Evaluation.causes` does.
+    Together they are all of where the defects are. They are the causes of these, with a virtual cause replaced by
+    its own causes on the same lumisections, and so on; a negated cause stands for itself, with `!` before it. There
+    is nothing where a defect is unknown. Raises as `Evaluation.causes` does.
     """
     bounds, junctions, labels = evaluation._bounds, evaluation._junctions, evaluation._slots.names
     waiting: dict[int, int] = {}

@@ -19,8 +19,7 @@ Bits = dict[int, int]
 
 
 class RunLumiMap(Mapping[int, LumiSet]):
-    """An immutable map from run number to the lumisections of that run, runs ascending, no run without
-    lumisections.
+    """An immutable map from run number to the lumisections of that run; runs ascend, and none is without any.
 
     `|`, `&`, `-`, `^` work run by run, `<=` and its relatives are inclusion. As for every mapping, `len`
     and iteration are over runs; `count` is the number of lumisections.
@@ -29,9 +28,7 @@ class RunLumiMap(Mapping[int, LumiSet]):
     __slots__ = ("_hash", "_sets")
 
     def __init__(self, sets: Mapping[int, LumiSet] | Iterable[tuple[int, LumiSet]] = ()) -> None:
-        """Raises LumiError when a key is no run number or a run is given twice, TypeError when a value is
-        no LumiSet.
-        """
+        """Raises LumiError for a key that is no run number or given twice, TypeError for a value that is no LumiSet."""
         found: dict[int, LumiSet] = {}
         for key, lumisections in sets.items() if isinstance(sets, Mapping) else sets:
             run = RUNS.number(key)

@@ -16,9 +16,7 @@ _EVERY_RUN: tuple[Range, ...] = ((1, LARGEST_RUN),)
 
 
 class RunSelection:
-    """An immutable set of run numbers given by ranges. Empty text, like no argument at all, selects every
-    run.
-    """
+    """An immutable set of run numbers given by ranges. Empty text, like no argument at all, selects every run."""
 
     __slots__ = ("_ranges", "_starts")
 
