@@ -18,9 +18,9 @@ class RolesBackend(ModelBackend):
         user = user_with_roles(user_id)
         return user if user is not None and self.user_can_authenticate(user) else None
 
-    def has_perm(self, user_obj: User, perm: str, obj: Any = None) -> bool:
+    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         """The administration pages ask Django's permissions: whoever may manage people has them all."""
         return bool(permissions.can_manage_people(user_obj)) or super().has_perm(user_obj, perm, obj)
 
-    def has_module_perms(self, user_obj: User, app_label: str) -> bool:
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
         return bool(permissions.can_manage_people(user_obj)) or super().has_module_perms(user_obj, app_label)
