@@ -17,7 +17,7 @@ from certifier.defects.selectors import DefectInRun
 from certifier.web.defect_table import DefectRow
 
 from .lumisections import ls
-from .times import utc
+from .times import NOTHING, utc
 
 register = template.Library()
 
@@ -37,11 +37,13 @@ def _row(row: DefectRow, times: dict[datetime | None, str]) -> str:
         at = times[row.at] = utc(row.at)
     payload, virtual = row.payload, row.defect.virtual
     by = "–" if virtual else escape(payload.user)
+    state = row.state
     opening = "<tr>" if payload.present else '<tr class="is-absent">'
     return (
         f"{opening}{_name(row.defect, row.of_defect)}"
         f'<td class="wide">{ls(row.lumisections, LONGEST_LUMISECTIONS)}{_remark(payload.comment, virtual)}</td>'
-        f'<td class="nowrap">{row.state}</td><td class="nowrap">{by}</td><td class="tight num">{at}</td></tr>'
+        f'<td class="nowrap{" blank" if state == NOTHING else ""}">{state}</td>'
+        f'<td class="nowrap">{by}</td><td class="tight num">{at}</td></tr>'
     )
 
 
