@@ -19,7 +19,7 @@ setup: $(DEV) ## .venv and everything in it, nothing else
 
 $(RUN): requirements.txt
 	@test -n "$(PYTHON)" || { echo "Certifier needs Python 3.11 or newer, and there is none on the PATH. Install it, then run make again." >&2; exit 1; }
-	@test -x $(BIN)/python || { echo "Making .venv with $(PYTHON) …"; $(PYTHON) -m venv .venv || { \
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Making .venv with $(PYTHON) …"; $(PYTHON) -m venv --clear .venv || { \
 		echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; }
 	@echo "Installing what is needed to run …"
 	@$(PIP) -r requirements.txt

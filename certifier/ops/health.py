@@ -10,7 +10,8 @@ from typing import NamedTuple
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import DatabaseError, connection
+from django.db import Error as DjangoDatabaseError
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
@@ -35,12 +36,18 @@ class Check(NamedTuple):
     words: str
 
 
+def bad(name: str, words: str, reason: Exception) -> Check:
+    """The reason goes to the log, not into the answer: anybody may ask, and it can name hosts and accounts."""
+    logger.warning("not well: %s: %s (%s)", name, words, reason)
+    return Check(name, False, f"{words} The log says why.")
+
+
 def database() -> Check:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        return Check("database", False, f"The database does not answer: {error}")
+    except DjangoDatabaseError as error:
+        return bad("database", "The database does not answer.", error)
     return Check("database", True, f"The database ({connection.vendor}) answers.")
 
 
@@ -57,18 +64,19 @@ def storage() -> Check:
     try:
         default_storage.delete(default_storage.save(name, ContentFile(b"written to see whether it can be")))
     except OSError as error:
-        return Check("storage", False, f"Files cannot be stored: {error}")
+        return bad("storage", "Files cannot be stored.", error)
     return Check("storage", True, "Files can be stored.")
 
 
 def broker() -> Check:
     kind = "Redis" if settings.REDIS_URL else "a folder"
+    link = app.connection_for_write(connect_timeout=BROKER_PATIENCE_S)
     try:
-        with app.connection_for_write(connect_timeout=BROKER_PATIENCE_S) as link:
+        with link:
             link.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_PATIENCE_S)
-            link.default_channel.queue_declare(queue="default", passive=False)
-    except (BrokerError, OSError) as error:
-        return Check("broker", False, f"The message broker ({kind}) does not answer: {error}")
+            link.default_channel.queue_declare(queue=settings.QUEUES[0])
+    except (BrokerError, *link.connection_errors, *link.channel_errors) as error:
+        return bad("broker", f"The message broker ({kind}) does not answer.", error)
     return Check("broker", True, f"The message broker ({kind}) answers.")
 
 
@@ -82,12 +90,12 @@ def look(*checks: Callable[[], Check]) -> list[Check]:
     for check in checks:
         try:
             found.append(check())
-        except DatabaseError as error:
-            found.append(Check(check.__name__, False, f"Cannot be looked at: {error}"))
+        except DjangoDatabaseError as error:
+            found.append(bad(check.__name__, "It cannot be looked at without the database.", error))
     try:
         found += workers()
-    except DatabaseError as error:
-        found.append(Check("workers", False, f"Cannot be looked at: {error}"))
+    except DjangoDatabaseError as error:
+        found.append(bad("workers", "They cannot be looked at without the database.", error))
     return found
 
 
@@ -108,9 +116,6 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """Everything works, workers of every queue included: what a monitor is told. 503 when anything is amiss."""
     checks = look(database, migrations, storage, broker)
     good = all(check.good for check in checks)
-    for check in checks:
-        if not check.good:
-            logger.warning("not ready: %s: %s", check.name, check.words)
     body = {
         "status": "good" if good else "bad",
         "checks": {check.name: {"status": "good" if check.good else "bad", "words": check.words} for check in checks},

@@ -171,10 +171,9 @@ def perform(job_id: int) -> None:
             result = kind_named(job.kind).work(JobHandle(job), **job.arguments)
             _end(job, JobState.DONE, result=plain(result), progress=1.0)
         except SoftTimeLimitExceeded:
-            minutes = settings.CELERY_TASK_SOFT_TIME_LIMIT / 60
             text = (
-                f"It was stopped after {minutes:.0f} minutes, the most a job may take. Ask for less at once, "
-                "or raise JOB_TIME_LIMIT_S."
+                f"It was stopped after {timedelta(seconds=settings.CELERY_TASK_SOFT_TIME_LIMIT)}, the most a job may "
+                "take. Ask for less at once, or raise JOB_TIME_LIMIT_S."
             )
             logger.error("job %s (%s): %s", job_id, job.key, text)
             _end(job, JobState.FAILED, error=text, message=text)

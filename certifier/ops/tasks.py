@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Task, shared_task
 from celery.signals import worker_ready
+from django.db import connection
 
 from . import jobs
 from .heartbeats import beat
@@ -27,3 +28,5 @@ def say_that_the_worker_is_there(sender: Any, **_: Any) -> None:
     """At once, not only when the first heartbeat of the schedule arrives."""
     for queue in sender.task_consumer.queues:
         beat(queue.name)
+    # This process only hands work out; its children must not inherit a connection.
+    connection.close()

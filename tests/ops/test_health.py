@@ -10,10 +10,13 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
+from kombu.connection import Connection
 
+from certifier.celery import app
 from certifier.ops.heartbeats import beat, worker_missing
 from certifier.ops.models import Heartbeat
 from certifier.settings import QUEUES
+from tests.services import free_port
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +48,7 @@ def test_healthz_is_503_when_the_database_does_not_answer(client: Client, monkey
     monkeypatch.setattr(connection, "cursor", gone)
     response = client.get("/healthz")
     assert response.status_code == 503
-    assert response.json()["checks"]["database"] == "The database does not answer: connection refused"
+    assert response.json()["checks"]["database"] == "The database does not answer. The log says why."
 
 
 @pytest.mark.usefixtures("all_workers")
@@ -83,7 +86,14 @@ def test_readyz_is_503_when_files_cannot_be_stored(client: Client, settings: Any
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
     settings.MEDIA_ROOT = in_the_way
-    assert words(client, 503)["storage"]["words"].startswith("Files cannot be stored:")
+    assert words(client, 503)["storage"]["words"] == "Files cannot be stored. The log says why."
+
+
+@pytest.mark.usefixtures("all_workers")
+def test_readyz_is_503_when_the_broker_does_not_answer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = f"redis://127.0.0.1:{free_port()}/0"
+    monkeypatch.setattr(app, "connection_for_write", lambda **options: Connection(nobody, **options))
+    assert words(client, 503)["broker"]["words"].endswith("does not answer. The log says why.")
 
 
 @pytest.mark.usefixtures("all_workers")

@@ -101,7 +101,7 @@ def test_a_job_that_takes_too_long_says_so_in_words(monkeypatch: pytest.MonkeyPa
     job = make_job(kind="tests.too_long", arguments={})
     perform(job.pk)
     assert fresh(job).state == JobState.FAILED
-    assert job.message.startswith("It was stopped after 55 minutes, the most a job may take.")
+    assert job.message.startswith("It was stopped after 0:55:00, the most a job may take.")
 
 
 def test_a_worker_that_was_given_up_on_overwrites_nothing() -> None:

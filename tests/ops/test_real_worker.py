@@ -103,6 +103,18 @@ def test_a_message_goes_to_one_queue_only(log: Path) -> None:
         until(lambda: fresh(job).state == JobState.DONE, log)
 
 
+def test_a_job_that_takes_too_long_is_stopped_and_says_so(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A message carries the limit of whoever sent it.
+    monkeypatch.setattr(jobs.perform, "soft_time_limit", 2)
+    with worker("train", log=log, JOB_TIME_LIMIT_S="2"):
+        job = jobs.start("tests.sleep", key="sleep", arguments={"seconds": 600})
+        until(lambda: fresh(job).state == JobState.FAILED, log)
+        assert job.message.startswith("It was stopped after 0:00:02, the most a job may take.")
+        # The worker is none the worse for it.
+        other = jobs.start("tests.sleep", key="short", arguments={"seconds": 0})
+        until(lambda: fresh(other).state == JobState.DONE, log)
+
+
 def test_a_long_silent_job_says_that_it_lives(log: Path) -> None:
     with worker("train", log=log):
         until(lambda: "train" in heartbeats.newest_heartbeats(), log)

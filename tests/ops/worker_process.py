@@ -45,8 +45,8 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def worker(*queues: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker of these queues, with one process; ended when the block ends."""
+def worker(*queues: str, log: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker of these queues, with one process; ended when the block ends. `variables` go to its environment."""
     command = [
         sys.executable, "-m", "celery", "--quiet", "-A", "certifier", "worker", "-Q", ",".join(queues),
         "-I", "tests.ops.jobs_for_tests", "-c", "1", "-n", f"{log.stem}@%h", "--loglevel", "INFO",
@@ -56,7 +56,7 @@ def worker(*queues: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         process = subprocess.Popen(
             command,
             cwd=REPOSITORY,
-            env=environment(),
+            env={**environment(), **variables},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
