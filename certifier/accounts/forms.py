@@ -18,7 +18,7 @@ class SignInForm(AuthenticationForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["username"].label = "name"
+        self.fields["username"].label = "username"
         self.fields["password"].label = "password"
 
 
