@@ -49,7 +49,8 @@ from django.db import transaction
 from django.utils import timezone
 from certifier.runs.models import Lumisection, Run
 runs, count, conflicts = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-rows = [Run.objects.create(number=int(sys.argv[4]) + n, last_lumisection=count, updated_at=timezone.now()) for n in range(runs)]
+first, now = int(sys.argv[4]), timezone.now()
+rows = [Run.objects.create(number=first + n, last_lumisection=count, updated_at=now) for n in range(runs)]
 how = {"ignore_conflicts": True} if conflicts == "ignore" else {
     "update_conflicts": True, "unique_fields": ["run", "number"],
     "update_fields": ["duration_s", "delivered_inv_nb", "recorded_inv_nb", "pileup"]}
@@ -78,10 +79,11 @@ class Line:
         return self.lumisections / self.seconds
 
     def text(self) -> str:
-        verdict = (
-            "" if self.target is None else f"{self.target:>9,}  {'reached' if self.rate >= self.target else 'MISSED'}"
-        )
-        return f"{self.database:<11} {self.task:<44} {self.lumisections:>10,} {self.seconds:>8.2f} {self.rate:>10,.0f} {verdict}"
+        figures = f"{self.lumisections:>10,} {self.seconds:>8.2f} {self.rate:>10,.0f}"
+        if self.target is None:
+            return f"{self.database:<11} {self.task:<44} {figures}"
+        verdict = "reached" if self.rate >= self.target else "MISSED"
+        return f"{self.database:<11} {self.task:<44} {figures} {self.target:>9,}  {verdict}"
 
 
 class Client:
@@ -104,8 +106,8 @@ class Client:
 def server(environment: dict[str, str]) -> Iterator[int]:
     port = free_port()
     command = [
-        sys.executable, "-m", "gunicorn", "certifier.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "2",
-        "--keep-alive", "30", "--log-level", "warning",
+        sys.executable, "-m", "gunicorn", "certifier.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1",
+        "--threads", "2", "--keep-alive", "30", "--log-level", "warning",
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
     try:
@@ -150,7 +152,8 @@ def bodies(chance: random.Random, count: int) -> Iterator[tuple[bytes, float]]:
         yield json.dumps(body).encode(), sum(recorded)
 
 
-def measure(name: str, url: str, folder: Path, runs: int, count: int, seed: int) -> list[Line]:
+def measure(name: str, url: str, folder: Path, runs: int, seed: int) -> list[Line]:
+    count = LUMISECTIONS
     environment = {
         **os.environ, "DATABASE_URL": url, "CERTIFIER_VAR": str(folder), "SECRET_KEY": "benchmark",
         "DJANGO_SETTINGS_MODULE": "certifier.settings",
@@ -184,9 +187,8 @@ def measure(name: str, url: str, folder: Path, runs: int, count: int, seed: int)
     for conflicts, first in (("ignore", 800_001), ("update", 900_001)):
         seconds = float(python(environment, "-c", PEER, str(PEER_RUNS), str(count), conflicts, str(first)))
         lines.append(Line(name, f"peer: bulk_create({conflicts}_conflicts), no HTTP", PEER_RUNS * count, seconds))
-    print(
-        f"{name}: POST runs/bulk/ of {runs:,} runs took {bulk:.2f} s; a body of lumisections has {len(prepared[0][0]):,} bytes"
-    )
+    size = len(prepared[0][0])
+    print(f"{name}: POST runs/bulk/ of {runs:,} runs took {bulk:.2f} s; a body of lumisections has {size:,} bytes")
     return lines
 
 
@@ -219,12 +221,12 @@ def main() -> int:
     lines: list[Line] = []
     with tempfile.TemporaryDirectory(prefix="certifier-bench-") as folder:
         if options.database_url:
-            lines += measure("given", options.database_url, Path(folder), runs, LUMISECTIONS, options.seed)
+            lines += measure("given", options.database_url, Path(folder), runs, options.seed)
         else:
             url = f"sqlite:///{folder}/bench.sqlite3"
-            lines += measure("SQLite", url, Path(folder), runs, LUMISECTIONS, options.seed)
+            lines += measure("SQLite", url, Path(folder), runs, options.seed)
             with postgresql(careless=False) as url:
-                lines += measure("PostgreSQL", url, Path(folder), runs, LUMISECTIONS, options.seed)
+                lines += measure("PostgreSQL", url, Path(folder), runs, options.seed)
     print(f"\n{'database':<11} {'task':<44} {'LS':>10} {'seconds':>8} {'LS/s':>10} {'target':>9}")
     for line in lines:
         print(line.text())
