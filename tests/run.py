@@ -37,7 +37,9 @@ def processes() -> int:
 def run_pass(name: str, arguments: list[str], environment: dict[str, str], folder: Path) -> dict[str, Any]:
     """One pytest; its report as {"outcomes", "skipped", "status"}."""
     report = folder / f"{name}.json"
-    command = [sys.executable, "-m", "pytest", "-n", str(processes()), "--dist", "worksteal", "-q", *arguments]
+    # Shown with the command, so that an order that fails can be repeated.
+    seed = f"--randomly-seed={int(time.time())}"
+    command = [sys.executable, "-m", "pytest", "-n", str(processes()), "--dist", "worksteal", "-q", seed, *arguments]
     print(f"\n=== {name}: {' '.join(command[1:])}", flush=True)
     process = subprocess.Popen(
         command,
