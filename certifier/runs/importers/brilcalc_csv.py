@@ -32,7 +32,6 @@ from .imported import FileRefused, Imported, ImportedLumisections, Progress
 from .source import numbered_lines
 
 FORMAT = "brilcalc CSV"
-TIME_FORM = "%m/%d/%y %H:%M:%S"
 NAMED_UNIT = re.compile(r"(?P<name>\w+)\((?P<unit>[^)]*)\)")
 STABLE = "STABLE BEAMS"
 REPORT_EVERY = 20_000
@@ -239,7 +238,7 @@ def _lumisections(run: int, chosen: Chosen, header: Header) -> ImportedLumisecti
         times: list[datetime | None] = [None] * count
         for lumisection, (line, row) in chosen.items():
             try:
-                times[lumisection - first] = cells.time(row["time"], TIME_FORM)
+                times[lumisection - first] = cells.time(row["time"])
             except ValueError as error:
                 raise CellRefused(str(error), line) from None
         columns["started_at"] = times
