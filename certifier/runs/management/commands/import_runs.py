@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from certifier.accounts.models import User
+from certifier.accounts.permissions import NotAllowed
 from certifier.audit.request_id import request_id_scope
 from certifier.runs.file_import import ImportOutcome, import_file
 from certifier.runs.importers import FileRefused, Imported, read_file
@@ -60,6 +61,8 @@ class Command(BaseCommand):
                     outcome = import_file(
                         actor=actor, imported=imported, source=path.name, progress=progress, dry_run=dry_run
                     )
+            except NotAllowed as error:
+                raise CommandError(str(error)) from None
             except FileRefused as error:
                 refused += 1
                 progress.clear()
