@@ -27,94 +27,11 @@ from certifier.runs.profile import Profile, iterate_profiles
 from . import building
 from .building import Built, LeftOut, Question, RunRow
 from .contents import content_of
-from .luminosity import NOTHING, Luminosity, luminosity_in, total
+from .loss_table import NOT_IN_TAG, NOT_SIGNED, OTHER, Account, Charge, LossTable, is_defect
+from .luminosity import NOTHING, Luminosity, luminosity_in
 from .models import GoodRunList, Origin
 
-NOT_SIGNED = "not signed off"
-NOT_IN_TAG = "not part of the tag"
-OTHER = "for another reason"
 NUMBERS_PER_QUERY = 10_000
-
-# What a lumisection is charged to: (system code, defect). System "" is a reason that belongs to no system.
-Account = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Charge:
-    """One line of the table: what was lost to one defect, or to a missing signature."""
-
-    system: str
-    defect: str
-    lost: Luminosity
-    recoverable: Luminosity = NOTHING
-
-
-@dataclass(frozen=True)
-class SystemLoss:
-    system: str
-    charges: tuple[Charge, ...]
-
-    @property
-    def lost(self) -> Luminosity:
-        return total(charge.lost for charge in self.charges)
-
-    @property
-    def recoverable(self) -> Luminosity:
-        return total(charge.recoverable for charge in self.charges)
-
-    @property
-    def defects(self) -> tuple[Charge, ...]:
-        return tuple(charge for charge in self.charges if charge.defect != NOT_SIGNED)
-
-    @property
-    def not_signed_off(self) -> Luminosity:
-        return total(charge.lost for charge in self.charges if charge.defect == NOT_SIGNED)
-
-
-@dataclass(frozen=True)
-class LossTable:
-    """`selected` = `good` + `lost`, lumisection by lumisection; `lost` is the sum of all charges.
-
-    `selected` are the lumisections of the selected runs, with `flags` only those where all these conditions held.
-    `outside` are lumisections of the list that are not among them.
-    """
-
-    flags: tuple[str, ...]
-    runs: int
-    selected: Luminosity
-    good: Luminosity
-    outside: Luminosity
-    charges: tuple[Charge, ...]
-    left_out: tuple[LeftOut, ...] = ()
-    runs_without_lumisections: int = 0
-    runs_without_flags: int = 0
-    # Whether the defects are those that the list was built with; otherwise they are today's intolerable ones.
-    as_built: bool = True
-
-    @property
-    def lost(self) -> Luminosity:
-        return total(charge.lost for charge in self.charges)
-
-    @property
-    def recoverable(self) -> Luminosity:
-        return total(charge.recoverable for charge in self.charges)
-
-    @property
-    def systems(self) -> tuple[SystemLoss, ...]:
-        codes = dict.fromkeys(charge.system for charge in self.charges if charge.system)
-        return tuple(
-            SystemLoss(code, tuple(charge for charge in self.charges if charge.system == code)) for code in codes
-        )
-
-    @property
-    def not_signed_off(self) -> Luminosity:
-        return total(charge.lost for charge in self.charges if charge.defect == NOT_SIGNED)
-
-    @property
-    def elsewhere(self) -> tuple[Charge, ...]:
-        """Charges that belong to no system."""
-        return tuple(charge for charge in self.charges if not charge.system)
-
 
 # -- questions -------------------------------------------------------------------------------------
 
@@ -267,11 +184,6 @@ def _charged(behind: Behind, lost: int, left_out: LeftOut | None, order: Order) 
         yield ("", NOT_IN_TAG), lost
     else:
         yield ("", OTHER), lost
-
-
-def is_defect(account: Account) -> bool:
-    """Whether it is a defect, and no other reason: only what a defect takes can a reprocessing bring back."""
-    return account[1] not in (NOT_SIGNED, NOT_IN_TAG, OTHER)
 
 
 class Order(dict[Account, tuple[int, str, bool, str]]):

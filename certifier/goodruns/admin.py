@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from certifier.audit.admin import ReadOnlyAdmin
 
-from .models import GoodRunList, GoodRunListRun, ListDocument, ListLuminosity, RunSummary
+from .models import GoodRunList, GoodRunListRun, ListDocument, ListLoss, ListLuminosity, RunSummary
 
 
 @admin.register(GoodRunList)
@@ -25,6 +25,12 @@ class GoodRunListRunAdmin(ReadOnlyAdmin):
 @admin.register(ListLuminosity)
 class ListLuminosityAdmin(ReadOnlyAdmin):
     list_display = ["list", "recorded_inv_nb", "recorded_lumisections", "sequence", "refreshed_at"]
+    list_select_related = ["list"]
+
+
+@admin.register(ListLoss)
+class ListLossAdmin(ReadOnlyAdmin):
+    list_display = ["list", "sequence", "refreshed_at"]
     list_select_related = ["list"]
 
 

@@ -27,9 +27,10 @@ from certifier.defects.errors import UnknownTag
 from certifier.defects.models import Tag
 from certifier.lumi import LumiError, RunSelection
 
-from . import accounting, building, comparing, contents, formats, selectors, services
+from . import building, comparing, contents, formats, selectors, services
 from .lengths import length_of_run
 from .models import GoodRunList
+from .noted_losses import loss_known
 from .rest_output import difference_output, list_output, loss_output, preview_output, summary_output
 from .serializers import (
     CombineInput,
@@ -192,7 +193,7 @@ class Loss(APIView):
     def get(self, request: Request, id: int) -> Response:  # noqa: A002
         """What the list loses and to what: each lost lumisection is charged to the first defect met."""
         list_ = selectors.find_list(id)
-        table = accounting.loss_of(list_, flags_of(request.query_params.getlist("flag")))
+        table = loss_known(list_, flags_of(request.query_params.getlist("flag")))
         return Response(loss_output(list_, table))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .accounting import NOT_SIGNED, LossTable
+from .loss_table import NOT_SIGNED, LossTable
 from .luminosity import Luminosity
 
 UNITS = (("/fb", 1e6), ("/pb", 1e3), ("/nb", 1.0))

@@ -92,6 +92,23 @@ class ListLuminosity(models.Model):
         return f"luminosity of {self.list_id}"
 
 
+class ListLoss(models.Model):
+    """The loss table of a built list (without conditions), reckoned beforehand: over a year that takes seconds.
+
+    Derived; it holds as long as no run of the list has changed after `sequence` and the systems stand in the same
+    `order`.
+    """
+
+    list = models.OneToOneField(GoodRunList, primary_key=True, on_delete=models.CASCADE, related_name="loss")
+    table = models.JSONField()
+    order = models.CharField(max_length=64, help_text="digest of the systems in their order")
+    sequence = models.BigIntegerField()
+    refreshed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"loss of {self.list_id}"
+
+
 class ListDocument(AppendOnlyModel):
     """A document that came with a list, for example the cut-flow report of the group that made it."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .accounting import Charge, LossTable, SystemLoss
 from .building import Built
 from .comparing import ListDifference
 from .formats import golden_json
+from .loss_table import Charge, LossTable, SystemLoss
 from .luminosity import Luminosity, luminosity_of
 from .models import GoodRunList, ListDocument
 from .selectors import luminosity_known, noted_luminosity

@@ -6,7 +6,7 @@
 3. Runs are written a batch at a time, never over a summary that holds for a later change (somebody else's refresh).
 4. The watermark is set last. A refresh that dies is simply done again; two at once do the same work twice.
 
-Lists follow: today's luminosity of those with a run whose facts changed.
+Lists follow: today's luminosity of those with a run whose facts changed, and the loss tables of built ones.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from .contents import content_of
 from .luminosity import luminosity_in, luminosity_of
 from .main_defect import main_virtual_defect
 from .models import GoodRunList, RunSummary, SummaryWatermark
+from .noted_losses import note_losses
 from .selectors import TOUCHING, lists_with_runs
 from .services import store_luminosity
 
@@ -69,6 +70,7 @@ def refresh_summaries(progress: Progress | None = None, *, everything: bool = Fa
         if progress is not None:
             progress(start + len(batch), len(due))
     lists = _refresh_lists(0 if everything else mark.sequence, newest)
+    note_losses(newest)
     mark.sequence, mark.rule = newest, rule.digest
     SummaryWatermark.objects.update_or_create(pk=1, defaults={"sequence": newest, "rule": rule.digest})
     return Refreshed(done, lists)

@@ -28,8 +28,10 @@ from .formats import golden_json
 from .forms import CombineForm, CompareForm, ImportForm, PublishForm, QuestionForm
 from .lengths import length_of_run
 from .loss_chart import loss_plot, measure_of, size_of
+from .loss_table import LossTable
 from .luminosity import luminosity_of
 from .models import GoodRunList, Origin
+from .noted_losses import loss_known
 
 LISTS_PER_PAGE = 30
 RUNS_PER_PAGE = 50
@@ -72,7 +74,7 @@ def list_page(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.require(permissions.can_view(request.user))
     list_ = selectors.find_list(pk)
     chosen = _flags(request)
-    table = accounting.loss_of(list_, chosen)
+    table = loss_known(list_, chosen)
     rows = list_.runs.order_by("run_number")
     page = Paginator(rows, RUNS_PER_PAGE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
@@ -91,7 +93,7 @@ def _ours(numbers: list[int]) -> set[int]:
     return set(Run.objects.filter(number__in=numbers).values_list("number", flat=True))
 
 
-def _loss_context(table: accounting.LossTable, chosen: list[str]) -> dict[str, Any]:
+def _loss_context(table: LossTable, chosen: list[str]) -> dict[str, Any]:
     names = ConditionFlag.objects.order_by("name").values_list("name", flat=True).distinct()[:MOST_FLAGS]
     lost, selected = table.lost.recorded_inv_nb, table.selected.recorded_inv_nb
     return {

@@ -14,6 +14,7 @@ from certifier.defects import services as defects
 from certifier.defects.services import NewDefect, NewEntry
 from certifier.goodruns import accounting, services
 from certifier.goodruns.contents import content_of
+from certifier.goodruns.loss_table import OTHER, LossTable
 from certifier.lumi import LumiSet
 from certifier.review.services import sign_off
 from certifier.runs import services as runs
@@ -121,7 +122,7 @@ def test_it_lists_what_brute_force_finds_and_its_losses_add_up(
         transaction.set_rollback(True)
 
 
-def check_loss(table: accounting.LossTable, good: int, recorded: list[float | None]) -> None:
+def check_loss(table: LossTable, good: int, recorded: list[float | None]) -> None:
     everything = sum(LENGTHS.values())
     assert table.selected.lumisections == everything
     assert table.good.lumisections == good
@@ -132,4 +133,4 @@ def check_loss(table: accounting.LossTable, good: int, recorded: list[float | No
     assert both == pytest.approx(sum(known))
     assert table.good.recorded_lumisections + table.lost.recorded_lumisections == len(known)
     assert all(charge.recoverable.lumisections <= charge.lost.lumisections for charge in table.charges)
-    assert not [charge for charge in table.charges if charge.defect == accounting.OTHER]
+    assert not [charge for charge in table.charges if charge.defect == OTHER]

@@ -9,7 +9,7 @@ import pytest
 from certifier.accounts.models import System
 from certifier.defects import services as defects
 from certifier.goodruns import accounting, formats, services
-from certifier.goodruns.accounting import NOT_IN_TAG, NOT_SIGNED, OTHER, LossTable
+from certifier.goodruns.loss_table import NOT_IN_TAG, NOT_SIGNED, OTHER, LossTable
 from certifier.goodruns.models import GoodRunList
 from certifier.runs import services as runs
 from tests.goodruns import world
