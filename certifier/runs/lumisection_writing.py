@@ -57,7 +57,9 @@ def lock_many(numbers: Iterable[int]) -> dict[int, KnownRun]:
     What hangs on them is read by statements of their own afterwards: joined to the first, PostgreSQL would give it as
     it was before the wait for the lock.
     """
-    rows = {row.pk: row for row in Run.objects.select_for_update().filter(number__in=numbers).order_by("number")}
+    # Without the key: who records something of a run only refers to it, and need not wait.
+    locking = Run.objects.select_for_update(no_key=True).filter(number__in=numbers).order_by("number")
+    rows = {row.pk: row for row in locking}
     profiles = RunProfile.objects.filter(run_id__in=rows).values_list("run_id", "length", "columns")
     unpacked = {run_id: Profile.unpack(length, columns) for run_id, length, columns in profiles}
     flags: dict[int, dict[str, LumiSet]] = {run_id: {} for run_id in rows}

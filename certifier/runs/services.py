@@ -119,7 +119,8 @@ def _locked(numbers: Sequence[int]) -> dict[int, Run]:
     found: dict[int, Run] = {}
     for start in range(0, len(numbers), _NUMBERS_PER_QUERY):
         part = numbers[start : start + _NUMBERS_PER_QUERY]
-        found |= {run.number: run for run in Run.objects.select_for_update().filter(number__in=part).order_by("number")}
+        locking = Run.objects.select_for_update(no_key=True).filter(number__in=part).order_by("number")
+        found |= {run.number: run for run in locking}
     return found
 
 
