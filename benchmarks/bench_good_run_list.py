@@ -201,30 +201,34 @@ def loss(runs: int, seed: int) -> dict[str, Any]:
     return {"seconds": seconds, "cpu_s": cpu_s, "peak_mb": peak_mb(), "charges": len(table.charges)}
 
 
+def holds(expression: Any, here: set[str], meaning: dict[str, Any], known: dict[str, bool]) -> bool:
+    """Whether an expression is true on a lumisection, by recursion over its definitions."""
+    from certifier.lumi.expressions import And, Name, Not, Or
+
+    match expression:
+        case Name(name):
+            if name not in known:
+                meant = meaning.get(name)
+                known[name] = name in here if meant is None else holds(meant, here, meaning, known)
+            return known[name]
+        case Not(operand):
+            return not holds(operand, here, meaning, known)
+        case And(operands):
+            return all(holds(operand, here, meaning, known) for operand in operands)
+        case Or(operands):
+            return any(holds(operand, here, meaning, known) for operand in operands)
+    raise TypeError(expression)
+
+
 def peer(runs: int, seed: int) -> dict[str, Any]:
     """The same question for the first runs: model objects, and one set of present defects per lumisection."""
     from certifier.accounts.models import System
     from certifier.defects.models import Defect, Entry
     from certifier.goodruns.contents import content_of
     from certifier.goodruns.models import GoodRunList
-    from certifier.lumi.expressions import And, Expression, Name, Not, Or, parse
+    from certifier.lumi.expressions import parse
     from certifier.review.models import SignOff
     from certifier.runs.models import Lumisection, Run
-
-    def holds(expression: Expression, here: set[str], known: dict[str, bool]) -> bool:
-        match expression:
-            case Name(name):
-                if name not in known:
-                    meant = meaning.get(name)
-                    known[name] = name in here if meant is None else holds(meant, here, known)
-                return known[name]
-            case Not(operand):
-                return not holds(operand, here, known)
-            case And(operands):
-                return all(holds(operand, here, known) for operand in operands)
-            case Or(operands):
-                return any(holds(operand, here, known) for operand in operands)
-        raise TypeError(expression)
 
     began = time.perf_counter()
     meaning = {row.name: parse(row.expression or "") for row in Defect.objects.exclude(expression=None)}
@@ -237,7 +241,7 @@ def peer(runs: int, seed: int) -> dict[str, Any]:
             for number in entry.lumisections.numbers():
                 (here[number].add if entry.present else here[number].discard)(entry.defect.name)
         if len(signed) == System.objects.count():
-            good[run.number] = {number for number in here if not holds(meaning[REQUIRED], here[number], {})}
+            good[run.number] = {number for number in here if not holds(meaning[REQUIRED], here[number], meaning, {})}
         for row in Lumisection.objects.filter(run=run):
             if row.number in good.get(run.number, ()):
                 recorded += row.recorded_inv_nb or 0.0
