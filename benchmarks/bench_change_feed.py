@@ -271,6 +271,8 @@ def main() -> int:
             lines += measure("SQLite", f"sqlite:///{folder}/bench.sqlite3", Path(folder), seconds, options.seed)
             with postgresql(careless=False) as url:
                 lines += measure("PostgreSQL", url, Path(folder), seconds, options.seed)
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"load of the machine at the end: {load} on {os.cpu_count()} processors")
     names = f"{'database':<11} {'feed':<22} {'writers':>7} {'committed':>9} {'per s':>8}"
     print(f"{names} {'missed':>7} {'repeated':>8} {'gaps':>6} {'p50 ms':>8} {'p95 ms':>8}")
     for line in lines:

@@ -167,6 +167,7 @@ def measure(name: str, url: str, folder: Path, runs: int, seed: int) -> list[Lin
     lines = []
     with server(environment) as port:
         client = Client(port, key)
+        client.send("GET", "runs/")  # the first request loads the program
         many = {"runs": [{"run": FIRST_RUN + n, "fill": 7000 + n // 5, "period": "K"} for n in range(runs)]}
         began = time.perf_counter()
         client.send("POST", "runs/bulk/", json.dumps(many).encode())
@@ -227,6 +228,8 @@ def main() -> int:
             lines += measure("SQLite", url, Path(folder), runs, options.seed)
             with postgresql(careless=False) as url:
                 lines += measure("PostgreSQL", url, Path(folder), runs, options.seed)
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"load of the machine at the end: {load} on {os.cpu_count()} processors")
     print(f"\n{'database':<11} {'task':<44} {'LS':>10} {'seconds':>8} {'LS/s':>10} {'target':>9}")
     for line in lines:
         print(line.text())
