@@ -1,4 +1,4 @@
-"""The body of a run's table of defects.
+"""The parts of a run page of which there are many: the rows of its defects, and their lanes.
 
 Written out here and not in a template: a run may have six hundred rows, and the page is to be there at once.
 """
@@ -15,8 +15,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from certifier.defects.selectors import DefectInRun
 from certifier.web.defect_table import DefectRow
+from certifier.web.strip import DefectLane
 
-from .lumisections import ls
+from .lumisections import lane, ls, ls_count
 from .times import NOTHING, utc
 
 register = template.Library()
@@ -63,3 +64,20 @@ def _remark(comment: str, virtual: bool) -> str:
         return ""
     because = '<span class="quiet">because</span> ' if virtual else ""
     return f'<span class="remark">{because}{escape(comment)}</span>'
+
+
+@register.simple_tag
+def defect_lanes(lanes: Iterable[DefectLane], last: int) -> SafeString:
+    """`{% defect_lanes lane.defects last %}`: the lanes below a system of the strip."""
+    return mark_safe("\n".join(_lane(one, last) for one in lanes))  # noqa: S308  names and descriptions are escaped
+
+
+def _lane(one: DefectLane, last: int) -> str:
+    label = f"<b>{escape(one.label)}</b>" if one.intolerable else escape(one.label)
+    url = escape(reverse("defects:definition", args=[one.name]))
+    title = escape(f"{one.name}: {one.description}")
+    return (
+        f'<div class="lane lane-defect"><div class="lane-label"><a href="{url}" title="{title}">{label}</a></div>'
+        f"{lane(one.lumisections, last, one.kind, label=one.name)}"
+        f'<div class="lane-reading">{ls_count(one.lumisections)}</div></div>'
+    )

@@ -58,6 +58,15 @@ def shortened(text: str, limit: int) -> str:
     return text[:cut] if cut > 0 else text.split(" ", 1)[0]
 
 
+def leading(ranges: Sequence[tuple[int, int]], limit: int) -> str:
+    """The ranges that fit into `limit` characters, at least one, and … when there are more. What is cut off is not
+    written out first: a lane may have hundreds."""
+    most = limit // 2 + 2  # a range takes a digit and a blank
+    text = " ".join(range_text(first, last) for first, last in ranges[:most])
+    start = shortened(text, limit)
+    return start if start == text and len(ranges) <= most else f"{start} …"
+
+
 def unbroken(text: str) -> SafeString:
     """Browsers break lines after the hyphen of a range; a range is read as one. The text is that of a LumiSet."""
     return mark_safe(RANGE.sub(r'<span class="nowrap">\g<0></span>', text))  # noqa: S308  digits, blanks and hyphens
@@ -90,9 +99,7 @@ def ls(value: Lumisections, limit: int = 64) -> SafeString:
 @register.filter
 def ls_short(value: Lumisections, limit: int = 40) -> str:
     """`{{ lumiset|ls_short:40 }}`: plain text that ends in … when there is more."""
-    text = str(as_lumiset(value))
-    start = shortened(text, int(limit))
-    return text if start == text else f"{start} …"
+    return leading(as_lumiset(value).ranges(), int(limit))
 
 
 @register.filter
@@ -104,27 +111,28 @@ def ls_count(value: Lumisections | int) -> str:
 # --- lanes --------------------------------------------------------------------------------------------------
 
 
-def rectangles(lumisections: LumiSet, last: int, kind: str, *, height: int, thick: int, note: str = "") -> str:
+def rectangles(
+    ranges: Sequence[tuple[int, int]], last: int, kind: str, *, height: int, thick: int, note: str = ""
+) -> str:
     """One <rect> per range, clipped to the run; `note`, already escaped, begins its tooltip."""
     if last < 1:
         return ""
-    scale, y = WIDTH / last, (height - thick) / 2
+    scale = WIDTH / last
+    opening, middle = f'<rect class="{kind}" x="', f'" y="{(height - thick) / 2:g}" width="'
+    ending = f'" height="{thick}"><title>{note}'
     parts = []
-    for first, end in lumisections.ranges():
+    for first, end in ranges:
         if first > last:
             break
-        x = (first - 1) * scale
         width = max((min(end, last) - first + 1) * scale, MIN_WIDTH)
-        x = min(x, WIDTH - width)
-        parts.append(
-            f'<rect class="{kind}" x="{x:.1f}" y="{y:g}" width="{width:.1f}" height="{thick}">'
-            f"<title>{note}{range_text(first, end)}</title></rect>"
-        )
+        x = min((first - 1) * scale, WIDTH - width)
+        text = first if first == end else f"{first}-{end}"
+        parts.append(f"{opening}{x:.1f}{middle}{width:.1f}{ending}{text}</title></rect>")
     return "".join(parts)
 
 
 def selection(selected: Lumisections, last: int, height: int) -> str:
-    if last < 1:
+    if last < 1 or not selected:
         return ""
     scale = WIDTH / last
     return "".join(
@@ -167,12 +175,12 @@ def lane(
     names the lane for screen readers and tooltips; `selected` is shaded. Raises ValueError on another kind.
     """
     kind = checked_kind(kind)
-    lumisections = as_lumiset(value)
+    ranges = as_lumiset(value).ranges()
     note = f"{escape(label)} " if label else ""
     body = selection(selected, last, height) + rectangles(
-        lumisections, last, kind, height=height, thick=min(THICKNESS[kind], height), note=note
+        ranges, last, kind, height=height, thick=min(THICKNESS[kind], height), note=note
     )
-    return drawing(body, height=height, label=spoken(label, ls_short(lumisections, LABEL_LIMIT) or "none"))
+    return drawing(body, height=height, label=spoken(label, leading(ranges, LABEL_LIMIT) or "none"))
 
 
 @register.simple_tag
@@ -187,10 +195,10 @@ def lane_parts(
     """`{% lane_parts parts last %}`: several sets on a lane, in order; each (lumisections, kind, word)."""
     body, words = selection(selected, last, height), []
     for value, kind, word in parts:
-        lumisections, thick = as_lumiset(value), min(THICKNESS[checked_kind(kind)], height)
+        ranges, thick = as_lumiset(value).ranges(), min(THICKNESS[checked_kind(kind)], height)
         note = f"{escape(word)} " if word else ""
-        body += rectangles(lumisections, last, kind, height=height, thick=thick, note=note)
-        words.append(f"{word or kind} {ls_short(lumisections, LABEL_LIMIT) or 'nowhere'}")
+        body += rectangles(ranges, last, kind, height=height, thick=thick, note=note)
+        words.append(f"{word or kind} {leading(ranges, LABEL_LIMIT) or 'nowhere'}")
     return drawing(body, height=height, label=spoken(label, "; ".join(words)))
 
 
