@@ -201,3 +201,18 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=needs.chromium(), args=quiet)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Ends what is still connected to the test database, so that it can be dropped: a server process that a test killed
+    may leave its session behind for a while, and PostgreSQL drops no database that somebody uses."""
+    yield
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )

@@ -20,6 +20,12 @@ from tests.ops import jobs_for_tests  # noqa: F401  # registers the kinds
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def nobody_serves(db: None) -> None:
+    """These tests say themselves which queues are served; a worker that another test killed may have left its word."""
+    Heartbeat.objects.all().delete()
+
+
 def make_job(state: str = JobState.QUEUED, **fields: Any) -> Job:
     job = Job.objects.create(
         **{"kind": "tests.count", "key": "count", "arguments": {"upto": 3}, "state": state, **fields}

@@ -69,6 +69,24 @@ def worker(*queues: str, log: Path, **variables: str) -> Iterator[subprocess.Pop
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        wait_for_last_words()
+
+
+def wait_for_last_words(within_s: float = 20.0) -> None:
+    """PostgreSQL finishes the statement of a client that was killed: let it, or its row lands in the next test."""
+    if connection.vendor != "postgresql":
+        return
+    deadline = time.monotonic() + within_s
+    busy = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND pid <> pg_backend_pid() AND state <> 'idle'"
+    )
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(busy)
+            if not cursor.fetchone()[0]:
+                return
+        time.sleep(0.05)
 
 
 def until(true: Callable[[], bool], log: Path, within_s: float = WITHIN_S) -> None:
