@@ -30,9 +30,7 @@ class System(models.Model):
 
 
 class User(AbstractUser):
-    is_robot = models.BooleanField(
-        default=False, help_text="an account of a script; it has tokens and no password"
-    )
+    is_robot = models.BooleanField(default=False, help_text="an account of a script; it has tokens and no password")
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
@@ -71,16 +69,12 @@ class RoleGrant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user.username}: {self.get_role_display()}" + (
-            f" of {self.system}" if self.system else ""
-        )
+        return f"{self.user.username}: {self.get_role_display()}" + (f" of {self.system}" if self.system else "")
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def live(self) -> ApiTokenQuerySet:
-        return self.filter(revoked_at=None).filter(
-            models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
-        )
+        return self.filter(revoked_at=None).filter(models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now()))
 
 
 class ApiToken(models.Model):

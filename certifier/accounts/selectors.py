@@ -28,9 +28,7 @@ def token_of_key(key: str) -> ApiToken | None:
 
 def user_with_roles(pk: int | str) -> User | None:
     """The account of a primary key, whose roles are then known: one query, one row per grant."""
-    rows = list(
-        User.objects.filter(pk=pk).annotate(granted=F("grants__role"), granted_system=F("grants__system_id"))
-    )
+    rows = list(User.objects.filter(pk=pk).annotate(granted=F("grants__role"), granted_system=F("grants__system_id")))
     if not rows:
         return None
     user = rows[0]

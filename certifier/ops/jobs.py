@@ -147,7 +147,9 @@ def start(
 
 
 def _send_on_commit(job: Job) -> None:
-    transaction.on_commit(lambda: perform.apply_async([job.pk], queue=job.queue))
+    # The limits by name: Celery keeps those that the task had when the process first sent anything.
+    limits = {"soft_time_limit": settings.CELERY_TASK_SOFT_TIME_LIMIT, "time_limit": settings.CELERY_TASK_TIME_LIMIT}
+    transaction.on_commit(lambda: perform.apply_async([job.pk], queue=job.queue, **limits))
 
 
 @shared_task(name="ops.perform")

@@ -26,7 +26,8 @@ SETTLED_AFTER_S = 30.0
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Between fork and exec: the child gets SIGTERM when its parent ends, however it ends (Linux)."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -48,7 +49,7 @@ class Child:
             env={**os.environ, **self.environment},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  # no thread of ours is running yet
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # no thread of ours is running yet
         )
 
     @property

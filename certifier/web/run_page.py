@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from django.db.models import OuterRef, Subquery
@@ -30,6 +31,9 @@ from certifier.runs.selectors import as_list, flags_of
 
 from .defect_table import DefectRow, in_system_order, rows_of
 from .strip import Strip, strip
+
+# Beyond this a table is no reading matter any more; a system can be chosen. Only virtual defects get there.
+MOST_ROWS = 1_500
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,12 @@ class RunPage:
 
     @cached_property
     def rows(self) -> list[DefectRow]:
-        return list(rows_of(self.listed))
+        """The first of them; `has_more_rows` tells whether there are others."""
+        return list(islice(rows_of(self.listed), MOST_ROWS))
+
+    @property
+    def has_more_rows(self) -> bool:
+        return len(self.rows) == MOST_ROWS and next(islice(rows_of(self.listed), MOST_ROWS, None), None) is not None
 
     @property
     def present_count(self) -> int:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connection
 
+from certifier.ops.supervisor import die_with_parent
 from tests.needs import REPOSITORY
 
 WITHIN_S = 60.0
@@ -61,6 +62,8 @@ def worker(*queues: str, log: Path, **variables: str) -> Iterator[subprocess.Pop
             stdout=output,
             stderr=output,
             start_new_session=True,
+            # A test run that is killed must not leave workers behind.
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # one call of the C library, no lock of ours
         )
     try:
         yield process

@@ -10,6 +10,7 @@ from django.test import Client
 from certifier.accounts.models import User
 from certifier.defects import services as defects
 from certifier.runs import services as runs
+from certifier.web import run_page
 from tests.web import experiment
 from tests.web.experiment import AFTER, BEFORE, RUN, part, words
 
@@ -113,6 +114,18 @@ def test_it_shows_one_system_when_asked(ada_page: Client) -> None:
     assert "PIXEL_STANDBY" in text
     assert "LAR_NOISEBURST" not in text
     assert "No defect of this system is recorded here." in table(ada_page, "?system=SCT")
+
+
+def test_it_cuts_a_table_that_nobody_can_read(ada_page: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_page, "MOST_ROWS", 3)
+    for number in range(1, 4):
+        experiment.record("LAR_NOISEBURST", str(number), comment=f"burst {number}")
+    assert "are shown" not in table(ada_page)
+    experiment.record("LAR_NOISEBURST", "4", comment="burst 4")
+    text = table(ada_page)
+    assert "Only the first 3 rows are shown. Choose a system to see the rest of it." in text
+    assert "burst 3" in text
+    assert "burst 4" not in text
 
 
 def test_it_shows_a_tag_as_it_was_and_says_so(ada_page: Client) -> None:
