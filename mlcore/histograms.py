@@ -119,7 +119,7 @@ class HistogramBlock:
     @property
     def flat(self) -> npt.NDArray[np.floating[Any]]:
         """Counts as (n, number of bins)."""
-        return self.counts.reshape(len(self), -1)
+        return self.counts.reshape(len(self), int(np.prod(self.bins)))
 
     @property
     def totals(self) -> FloatArray:
