@@ -6,9 +6,8 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
-import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,35 @@ def main(arguments: list[str] | None = None) -> int:
     # One thread each: figures compare methods, not libraries' thread pools. Must be set before numpy loads its BLAS.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    from mlcore.bench import tables
+    from mlcore import bench
+    from mlcore.bench.processes import Measured, measure
 
-    known = tables()
+    known = bench.names()
     unknown = [name for name in options.names if name not in known]
     if unknown:
         print(f"There is no table {', '.join(unknown)}. There are: {', '.join(known)}.", file=sys.stderr)
         return 2
-    seeds = [options.seed] if options.seed is not None else _seeds(options.seeds)
-    names = options.names or list(known)
-    rows = (
-        _measure_here(known, names, seeds, quick=options.quick) if len(names) == 1 else _measure_apart(options, names)
-    )
-    _show(rows)
+    seeds = str(options.seed) if options.seed is not None else options.seeds
+    chosen = options.names or known
+    began = time.monotonic()
+    if len(chosen) == 1:
+        rows = bench.table(chosen[0]).run(seeds=_seeds(seeds), quick=options.quick)
+        measured = Measured([row.as_json() for row in rows])
+    else:
+        measured = measure(chosen, seeds, quick=options.quick, jobs=options.jobs, say=_say)
+    _show(measured.rows)
+    for name, words in measured.failed.items():
+        print(f"\n{name} FAILED:\n{words}", file=sys.stderr)
     if options.json:
-        document = {"machine": platform.platform(), "python": platform.python_version(), "rows": rows}
+        document = {
+            "machine": platform.platform(),
+            "python": platform.python_version(),
+            "quick": options.quick,
+            "wall_seconds": round(time.monotonic() - began, 1),
+            "rows": measured.rows,
+        }
         Path(options.json).write_text(json.dumps(document, indent=1, allow_nan=True) + "\n")
-    return 0
+    return 1 if measured.failed else 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,32 +58,18 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seeds", default=REPORTED, help=f"range of seeds, {REPORTED} when not given (chosen on 0-4)")
     made.add_argument("--seed", type=int, help="one seed only")
     made.add_argument("--quick", action="store_true", help="smaller samples and fewer repeats, for the test suite")
+    made.add_argument("--jobs", type=int, default=2, metavar="N", help="tables measured at once, 2 when not given")
     made.add_argument("--json", metavar="FILE", help="write the rows there")
     return made
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
 
 
 def _seeds(text: str) -> list[int]:
     first, _, last = text.partition("-")
     return list(range(int(first), int(last or first) + 1))
-
-
-def _measure_here(known: Any, names: list[str], seeds: list[int], *, quick: bool) -> list[dict[str, Any]]:
-    return [row.as_json() for name in names for row in known[name].run(seeds=seeds, quick=quick)]
-
-
-def _measure_apart(options: argparse.Namespace, names: list[str]) -> list[dict[str, Any]]:
-    """Each table in a process of its own, so that its peak memory is its own."""
-    rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name in names:
-            print(f"{name} …", file=sys.stderr, flush=True)
-            target = Path(folder) / f"{name}.json"
-            command = [sys.executable, "-m", "mlcore.bench", name, "--json", str(target), "--seeds", options.seeds]
-            command += ["--quick"] if options.quick else []
-            command += ["--seed", str(options.seed)] if options.seed is not None else []
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  # our own module
-            rows += json.loads(target.read_text())["rows"]
-    return rows
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
