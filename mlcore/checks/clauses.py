@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import tempfile
 from collections.abc import Callable
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
+from mlcore.artifacts import load, save
 from mlcore.conditions import Conditions, FloatArray
 from mlcore.detectors.base import Detector
 from mlcore.errors import BadLabels, IncompatibleBinning, MlcoreError, ShapeError, TooFewData
@@ -248,6 +251,19 @@ def the_order_of_other_runs_does_not_matter(prototype: Detector, fitted: Detecto
     _same(fitted.score(sample.fresh), moved, "the same lumisections in another order of runs must score the same.")
 
 
+def saved_and_loaded_it_scores_the_same(prototype: Detector, fitted: Detector, sample: Sample) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = save(fitted, Path(folder) / "model", classes=(type(fitted),))
+        loaded = load(Path(folder) / "model", digest=manifest.digest, classes=(type(fitted),))
+    _holds(repr(loaded.get_params()) == repr(fitted.get_params()), "parameters must survive saving and loading.")
+    _same(
+        fitted.score(sample.fresh), loaded.score(sample.fresh), "a loaded detector must score the same.", exactly=True
+    )
+    _same(
+        fitted.score(sample.learn), loaded.score(sample.learn), "a loaded detector must score the same.", exactly=True
+    )
+
+
 CLAUSES: dict[str, Callable[[Detector, Detector, Sample], None]] = {
     clause.__name__.replace("_", " "): clause
     for clause in (
@@ -267,5 +283,6 @@ CLAUSES: dict[str, Callable[[Detector, Detector, Sample], None]] = {
         data_without_content_are_survived,
         unknown_conditions_are_survived,
         the_order_of_other_runs_does_not_matter,
+        saved_and_loaded_it_scores_the_same,
     )
 }

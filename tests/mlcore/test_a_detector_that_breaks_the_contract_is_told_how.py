@@ -138,6 +138,22 @@ class LearnsFromAnything(Distance):
         return self
 
 
+class HoldsAFunction(Distance):
+    def _fit(self, data: Any, labels: Any, weights: Any) -> None:
+        super()._fit(data, labels, weights)
+        self.transform_ = lambda values: values
+
+
+class SavesSomethingElse(Distance):
+    """Its hooks do not bring back what was learned."""
+
+    def to_state(self) -> dict[str, Any]:
+        return {"layout": self.layout_, "mean": self.mean_ * 1.1, "scale": self.scale_}
+
+    def from_state(self, state: dict[str, Any]) -> None:
+        self.layout_, self.mean_, self.scale_ = state["layout"], state["mean"], state["scale"]
+
+
 class DividesByZero(Distance):
     def _score(self, data: Any) -> npt.NDArray[np.float64]:
         return super()._score(data) + np.nan_to_num(np.zeros(1) / np.zeros(1))[0]
@@ -164,6 +180,8 @@ def test_a_sound_detector_passes_every_clause(sound: Any) -> None:
         (LooksAtNeighbours, "the order of other runs does not matter"),
         (Crashes, "unknown conditions are survived"),
         (LearnsFromAnything, "too few are refused"),
+        (HoldsAFunction, "saved and loaded it scores the same"),
+        (SavesSomethingElse, "saved and loaded it scores the same"),
         (DividesByZero, "RuntimeWarning"),
         (TakesNothing, "takes neither histograms nor maps"),
     ],
