@@ -1,0 +1,157 @@
+"""How far each bin is from what was expected, in standard deviations that mean what they say."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+from sklearn.utils.validation import check_is_fitted
+
+from mlcore.conditions import FloatArray
+from mlcore.detectors.base import Detector
+from mlcore.histograms import HistogramBlock
+from mlcore.reference import Reference
+
+Floats = npt.NDArray[np.floating[Any]]
+
+#: below this many effective counts the distribution is so lopsided that tail probabilities are worked out
+FEW = 4.0
+#: counts looked at together, so that memory does not grow with the number of lumisections
+AT_ONCE = 1_000_000
+
+
+def pulls_of(counts: Floats, mean: Floats, variance: Floats) -> Floats:
+    """Normal deviates of counts given their expectation and its systematic variance; same shape as `counts`.
+
+    A bin counts as `k = mean² / (mean + variance)` independent hits, which is Poisson's law where nothing else
+    fluctuates. The two-thirds power of such a count is nearly normal far into both tails (20 hits: to 0.3 at 5
+    standard deviations); below four hits tail probabilities are used, halving that of the count itself, so that the
+    pull of a bin that can only be empty or not is small, never large, when it is empty.
+    """
+    effective = mean * (mean / (mean + variance))
+    ratio = counts / mean
+    # exp and log of single precision are several times faster than a power or a cube root.
+    power = np.exp(np.log(np.maximum(ratio, 1e-30)) * (2.0 / 3.0))
+    root = np.sqrt(effective)
+    pulls = 1.5 * root * (power - 1.0) + 1.0 / (6.0 * np.maximum(root, 0.1))
+    sparse = effective < FEW
+    if sparse.any():
+        pulls[sparse] = _sparse_pulls(effective[sparse], ratio[sparse], pulls[sparse])
+    return np.asarray(pulls)
+
+
+def _sparse_pulls(effective: Floats, ratio: Floats, otherwise: Floats) -> Floats:
+    k = effective.astype(np.float64)
+    hits = k * ratio
+    some = np.maximum(hits, 1e-12)
+    below = np.where(hits > 0, special.gammaincc(hits + 1, k) + special.gammaincc(some, k), np.exp(-k)) / 2
+    above = np.where(hits > 0, special.gammainc(hits + 1, k) + special.gammainc(some, k), 2 - np.exp(-k)) / 2
+    deviate = np.where(below < 0.5, special.ndtri(below), -special.ndtri(above))
+    return np.where(np.abs(deviate) < 7.0, deviate, otherwise)
+
+
+class Pulls(Detector):
+    """Calibrated Poisson pulls against a reference that follows the conditions.
+
+    The score is -log10 of a probability: how often a good lumisection shows something as odd, by its largest pull
+    (corrected for how many bins were looked at), by the sum of its squared pulls, or by its number of entries given its
+    number of events. Each of the three is calibrated by what the training sample shows.
+
+    Parameters
+    ----------
+    statistic : `max`, `chi2`, or `combined`: the most significant of them and of the entries, for three looks.
+    columns : conditions that the reference may follow, see `Reference`.
+
+    Attributes
+    ----------
+    reference_ : the fitted `Reference`.
+    largest_ : location and width of the largest pull of good lumisections (Gumbel).
+    chi2_ : location and width of the logarithm of the mean squared pull.
+
+    Source: the largest pull corrected for the number of bins, beside chi2, is the statistic of AutoDQM
+    (arXiv:2501.13789), there against single runs; the reference and its calibration are our own.
+    """
+
+    consumes: ClassVar[Literal["block", "table"]] = "block"
+
+    def __init__(
+        self,
+        *,
+        statistic: Literal["max", "chi2", "combined"] = "combined",
+        columns: tuple[str, ...] = ("pileup", "pileup²", "luminosity", "log events", "time"),
+    ) -> None:
+        self.statistic = statistic
+        self.columns = columns
+
+    def pulls(self, block: HistogramBlock) -> Floats:
+        """(n, *bins) pulls; NaN for lumisections without this histogram or without entries."""
+        check_is_fitted(self, "layout_")
+        found = np.full((len(block), int(np.prod(block.bins))), np.nan, dtype=np.float32)
+        usable = np.flatnonzero(self._usable(block))
+        for rows in _chunks(usable, found.shape[1]):
+            found[rows] = self._pulls(block.select(rows))[0]
+        return found.reshape(len(block), *block.bins)
+
+    def _pulls(self, block: HistogramBlock) -> tuple[Floats, FloatArray]:
+        """Flat pulls against the reference scaled to each histogram's own robust total, and those totals."""
+        totals = self.reference_.totals_of(block)
+        mean, variance = self.reference_.spread(block.conditions, np.maximum(totals, 0.5))
+        return pulls_of(np.asarray(block.flat, dtype=np.float32), mean, variance), totals
+
+    def _fit(self, data: HistogramBlock, labels: npt.NDArray[np.int64] | None, weights: FloatArray | None) -> None:
+        self.reference_ = Reference(columns=self.columns).fit(data, weights)
+        largest, chi2, _ = self._summaries(data)
+        low, middle, high = np.quantile(largest, [0.25, 0.5, 0.75])
+        # Quantiles of Gumbel's law: half its mass lies below location + 0.3665 width, the quarters 1.5725 widths apart.
+        width = max((high - low) / 1.5725, 0.05)
+        self.largest_ = np.array([middle - 0.3665 * width, width])
+        low, middle, high = np.quantile(np.log(chi2), [0.25, 0.5, 0.75])
+        self.chi2_ = np.array([middle, max((high - low) / 1.349, 1e-3)])
+
+    def _score(self, data: HistogramBlock) -> FloatArray:
+        largest, chi2, entries = self._summaries(data)
+        one = gumbel_log_tail(largest, *self.largest_)
+        two = special.log_ndtr(-(np.log(chi2) - self.chi2_[0]) / self.chi2_[1])
+        if self.statistic == "max":
+            log_p = one
+        elif self.statistic == "chi2":
+            log_p = two
+        else:
+            three = np.nan_to_num(np.log(2) + special.log_ndtr(-np.abs(entries)), nan=0.0)
+            log_p = of_several(np.minimum(np.minimum(one, two), np.minimum(three, 0.0)), 3)
+        return np.asarray(-log_p / np.log(10))
+
+    def _summaries(self, data: HistogramBlock) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Largest absolute pull, mean squared pull, and pull of the entries (NaN where events are not known)."""
+        largest, chi2, totals = (np.empty(len(data)) for _ in range(3))
+        for rows in _chunks(np.arange(len(data)), int(np.prod(data.bins))):
+            pulls, totals[rows] = self._pulls(data.select(rows))
+            largest[rows] = np.abs(pulls).max(axis=1)
+            chi2[rows] = np.einsum("ij,ij->i", pulls, pulls) / pulls.shape[1]
+        usual, relative = self.reference_.expected_totals(data.conditions)
+        variance = (relative * usual) ** 2 + np.maximum(usual, 0.5)
+        entries = (totals - usual) / np.sqrt(variance)
+        known = (data.conditions.events > 0) & (self.reference_.yield_.size > 0)
+        return largest, np.maximum(chi2, 1e-12), np.where(known, entries, np.nan)
+
+
+def gumbel_log_tail(values: FloatArray, location: float, width: float) -> FloatArray:
+    """log P(largest of many >= value) under Gumbel's law."""
+    beyond = (values - location) / width
+    small = np.exp(-np.clip(beyond, -3.0, 700.0))
+    # For a small tail the probability is `small` itself, and its logarithm is known without rounding.
+    return np.asarray(np.where(beyond > 20.0, -beyond, np.log(-np.expm1(-small))))
+
+
+def of_several(log_p: FloatArray, looks: int) -> FloatArray:
+    """log of the probability that the smallest of `looks` independent probabilities is as small as this."""
+    p = np.exp(np.maximum(log_p, -30.0))
+    several = np.log(-np.expm1(looks * np.log1p(-np.minimum(p, 1 - 1e-16))))
+    return np.asarray(np.where(log_p < -30.0, log_p + np.log(looks), several))
+
+
+def _chunks(rows: npt.NDArray[np.int64], bins: int) -> list[npt.NDArray[np.int64]]:
+    step = max(AT_ONCE // bins, 1)
+    return [rows[start : start + step] for start in range(0, len(rows), step)]
