@@ -149,7 +149,7 @@ def events_of(
     steps = np.asarray((1.0, *PRESCALE_STEPS))
     full = np.where(bunches > 0, instantaneous(np.full(len(bunches), 50.0), np.maximum(bunches, 1)), 1.0)
     relative = columns.instantaneous / full
-    share = np.sqrt(np.maximum(bunches, 1) / MOST_BUNCHES)
+    share = (np.maximum(bunches, 1) / MOST_BUNCHES) ** 0.35
     rate = np.where(bunches > 0, 17.0 * share * weekly * relative / steps[columns.prescale], 2.5)
     quiet = (columns.beam < Beam.ADJUST) & (bunches > 0)
     rate = np.where(quiet, 0.6, np.maximum(rate, 0.6))

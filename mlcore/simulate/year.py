@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from mlcore.conditions import BoolArray, Conditions, FloatArray, IntArray
 from mlcore.errors import MlcoreError
 
 from .lumisections import Columns, columns_of_fill, events_of, join
-from .machine import DAY, START, Fills, Mode, plan_fills
+from .machine import DAY, START, Beam, Fills, Mode, plan_fills
 from .streams import Streams
 
 Size = Literal["s", "m", "l"]
@@ -115,20 +116,21 @@ class Year:
         """(n,) days since the year began."""
         return np.asarray((self.conditions.time - START) / DAY)
 
-    @property
+    @cached_property
     def physics(self) -> BoolArray:
-        """(n,) lumisections that could be good for physics: protons, stable beams, detector ready. The others are
-        known to be unusable from flags alone, and nobody needs a detector for that."""
-        stable = self.beam == 3
-        return np.asarray(stable & self.ready & (self.mode == Mode.PROTONS) & ~self.fills.scan[self.fill_place])
+        """(n,) lumisections that could be good for physics: protons, stable beams, detector ready, beams not being
+        moved. The others are known to be unusable from flags alone, and nobody needs a detector for that."""
+        quiet = (self.beam == Beam.STABLE) & self.ready & ~self.scan
+        return np.asarray(quiet & (self.mode == Mode.PROTONS) & ~self.fills.scan[self.fill_place])
 
     @property
     def activity(self) -> FloatArray:
         """(n,) proton collisions per event that would fill the detectors as much: pile-up for protons, a heavy-ion
-        collision counts for twelve, cosmic rays for none."""
-        return np.asarray(np.where(self.mode == Mode.IONS, 12.0, self.conditions.pileup))
+        collision counts for twelve, cosmic rays and noise for next to nothing."""
+        ions = (self.mode == Mode.IONS) & (self.instantaneous > 0)
+        return np.asarray(np.maximum(np.where(ions, 12.0, self.conditions.pileup), 0.05))
 
-    @property
+    @cached_property
     def colliding(self) -> Conditions:
         """The conditions with `activity` in the place of pile-up: what models of occupancy are given."""
         return replace(self.conditions, pileup=self.activity)
