@@ -6,8 +6,9 @@ from mlcore.evaluate import BAD, GOOD, UNSCORED, UNSURE
 
 from .bounds import clean_needed, design_effect, kish, upper_bound
 from .guarantee import ASSUMPTIONS, Guarantee, Part, SideBound
+from .likeness import Smoothing
 from .policy import SelectivePolicy, pileup_strata
-from .sequence import Sequence, Smoothing, loss_sequence, pollution_sequence
+from .sequence import Sequence, loss_sequence, pollution_sequence
 
 __all__ = [
     "ASSUMPTIONS",

@@ -23,9 +23,6 @@ from scipy.special import betaincinv, btdtria
 from mlcore.conditions import FloatArray
 from mlcore.errors import MlcoreError
 
-# Correlation of verdict errors within a run that is assumed before any is seen; 200 lumisections per run give D = 5.
-ASSUMED_CORRELATION = 0.02
-
 
 def clean_needed(limit: float, confidence: float = 0.95) -> int:
     """Fewest effective lumisections, none of them wrong, that prove a rate below `limit`: 598 for 0.5% at 95%."""
@@ -81,11 +78,3 @@ def design_effect(errors: FloatArray, sizes: FloatArray, n: FloatArray) -> Float
         spread = ((errors - rate * sizes) ** 2).sum(axis=0) * (runs / (runs - 1)) / total**2
         effect = spread / (rate * (1 - rate) / n)
     return np.asarray(np.where((rate > 0) & (rate < 1) & (n > 1), effect, np.nan))
-
-
-def assumed_design_effect(sizes: FloatArray, n: float, floor: float) -> float:
-    """What D is taken to be before it can be measured: the larger of the floor and that of `ASSUMED_CORRELATION` within
-    runs of these sizes (weights by run, shape (runs,); n is the effective number of all)."""
-    total = float(sizes.sum())
-    per_run = n * float((sizes**2).sum()) / total**2 if total > 0 else 1.0
-    return max(floor, 1.0 + max(per_run - 1.0, 0.0) * ASSUMED_CORRELATION)

@@ -16,7 +16,8 @@ from mlcore.evaluate import BAD, GOOD, UNSCORED, UNSURE, Scored, scored
 
 from .bounds import clean_needed
 from .guarantee import Guarantee, Part, SideBound
-from .sequence import Sequence, Smoothing, loss_sequence, pollution_sequence
+from .likeness import Smoothing
+from .sequence import Sequence, loss_sequence, pollution_sequence
 
 REST = "rest"
 
@@ -97,21 +98,18 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
         p = _probabilities(probability_bad)
         run = np.asarray(runs)
         rows = scored(p, labels, run, weights)
-        names = np.full(p.size, "") if strata is None else np.asarray(strata).astype(str)
-        if names.shape != p.shape:
-            raise ShapeError(f"{p.size} probabilities, but strata of shape {names.shape}.")
         weight = np.ones(p.size) if weights is None else np.asarray(weights, dtype=np.float64)
-        kept = names[~np.isnan(p) & (weight > 0)]
-        self.part_of_: dict[str, str] = self._deal(kept)
-        part_of_row = np.array([self.part_of_[name] for name in kept], dtype=str)
-        parts = [
-            self._part(name, rows.select(part_of_row == name), tuple(k for k, v in self.part_of_.items() if v == name))
-            for name in dict.fromkeys(self.part_of_.values())
-        ]
+        known, place = self._strata(strata, ~np.isnan(p) & (weight > 0))
+        self.part_of_: dict[str, str] = self._deal(known, np.bincount(place, minlength=known.size))
+        parts = []
+        for name in dict.fromkeys(self.part_of_.values()):
+            members = tuple(stratum for stratum, part in self.part_of_.items() if part == name)
+            here = np.isin(known, members)[place]
+            parts.append(self._part(name, rows if here.all() else rows.select(here), members))
         self._keep(
             Guarantee(
                 confidence=self.confidence,
-                parts=tuple(parts or [self._part("", rows, ("",))]),
+                parts=tuple(parts),
                 unscored=rows.left_out,
                 first_run=str(run.min()) if run.size else "",
                 last_run=str(run.max()) if run.size else "",
@@ -125,13 +123,14 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
         check_is_fitted(self, "guarantee_")
         p = _probabilities(probability_bad)
         verdicts = np.full(p.size, UNSURE, dtype=np.int8)
-        if strata is None and len(self.guarantee_.parts) > 1:
+        everywhere = self.guarantee_.parts[0].members == ("",)
+        if strata is None and not everywhere:
             raise MlcoreError("this policy was calibrated by strata; say of each lumisection in which stratum it is.")
         names = np.full(p.size, "") if strata is None else np.asarray(strata).astype(str)
         if names.shape != p.shape:
             raise ShapeError(f"{p.size} probabilities, but strata of shape {names.shape}.")
         for part in self.guarantee_.parts:
-            here = np.isin(names, part.members) if strata is not None else np.ones(p.size, dtype=bool)
+            here = np.ones(p.size, dtype=bool) if everywhere else np.isin(names, part.members)
             good, bad = _verdicts(p, part.t_good, part.t_bad)
             verdicts[here & good] = GOOD
             verdicts[here & bad] = BAD
@@ -171,16 +170,26 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
         share = self.pollution_share if side == "pollution" else 1 - self.pollution_share
         return 1 - (1 - self.confidence) * share
 
-    def _deal(self, names: npt.NDArray[np.str_]) -> dict[str, str]:
+    @staticmethod
+    def _strata(strata: npt.ArrayLike | None, kept: BoolArray) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.intp]]:
+        """Names of the strata, and of each row that is kept its place among them."""
+        if strata is None:
+            return np.array([""]), np.zeros(int(kept.sum()), dtype=np.intp)
+        names = np.asarray(strata).astype(str)
+        if names.shape != kept.shape:
+            raise ShapeError(f"{kept.size} probabilities, but strata of shape {names.shape}.")
+        known, place = np.unique(names[kept], return_inverse=True)
+        return (known, place) if known.size else (np.array([""]), place)
+
+    def _deal(self, known: npt.NDArray[np.str_], counts: npt.NDArray[np.intp]) -> dict[str, str]:
         """Which part each stratum belongs to."""
-        known, counts = np.unique(names, return_counts=True)
+        if known.size == 1:
+            return {str(known[0]): str(known[0])}
         fewest = self.fewest_in_stratum
         if fewest is None:
             sides = [(getattr(self, side), self.side_confidence(side)) for side in ("pollution", "loss")]
             needed = [clean_needed(limit, sure) for limit, sure in sides if limit is not None]
             fewest = int(max(needed, default=0) * self.design_effect_floor)
-        if len(known) == 1:
-            return {str(known[0]): str(known[0])}
         return {str(name): str(name) if n >= fewest else REST for name, n in zip(known, counts, strict=True)}
 
     def _part(self, name: str, rows: Scored, members: tuple[str, ...]) -> Part:

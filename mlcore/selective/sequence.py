@@ -9,7 +9,8 @@ import numpy as np
 from mlcore.conditions import BoolArray, FloatArray, IntArray
 from mlcore.evaluate import Scored
 
-from .bounds import assumed_design_effect, design_effect, kish, upper_bound
+from .bounds import kish, upper_bound
+from .likeness import Smoothing, expected_design_effect, likeness, per_run, smoothed_design_effect
 
 ONE_BY_ONE = 64  # the first thresholds are looked at after every error, later ones in steps of 2% of the errors
 
@@ -57,15 +58,6 @@ class Sequence:
         return int(passed[-1]) if passed.size else -1
 
 
-@dataclass(frozen=True)
-class Smoothing:
-    """How the design effect is estimated: see `smoothed_design_effect`."""
-
-    floor: float = 5.0
-    prior_runs: float = 200.0
-    neighbour: float = 5.0
-
-
 def loss_sequence(rows: Scored, smoothing: Smoothing) -> Sequence:
     """Thresholds from above downwards; an error is a good lumisection above, among all good ones."""
     good = np.flatnonzero(rows.label == 0)
@@ -76,16 +68,18 @@ def loss_sequence(rows: Scored, smoothing: Smoothing) -> Sequence:
     runs = _runs(rows)
     member = np.searchsorted(places, np.arange(order.size), side="right")  # inside from this place of the list on
     errors = _by_run(rows.run[order], member, weight, runs, places.size)
-    sizes = np.bincount(rows.run[order], weight, minlength=runs)
+    sizes = np.bincount(rows.run[order], weight, minlength=runs).astype(np.float64)
     n = np.full(places.size, kish(weight))
     bad = np.flatnonzero(rows.label == 1)
     bad = bad[np.argsort(rows.score[bad], kind="stable")]
     from_above = np.append(np.cumsum(rows.weight[bad][::-1])[::-1], 0.0)
     caught = from_above[np.searchsorted(rows.score[bad], score[places], side="right")]
     sensible = caught > errors.sum(axis=0)
-    return _sequence(
-        score[places], errors, np.broadcast_to(sizes[:, None], errors.shape), n, sensible, smoothing=smoothing
-    )
+    alike = likeness(score, rows.run[order], runs)
+    expected = expected_design_effect(errors.sum(axis=0) / weight.sum(), per_run(sizes, kish(weight)), alike)
+    by_run = errors, np.broadcast_to(sizes[:, None], errors.shape)
+    effect = smoothed_design_effect(*by_run, n, expected, smoothing)
+    return _sequence(score[places], by_run, n, sensible, effect)
 
 
 def pollution_sequence(rows: Scored, smoothing: Smoothing) -> Sequence:
@@ -108,45 +102,27 @@ def pollution_sequence(rows: Scored, smoothing: Smoothing) -> Sequence:
     with np.errstate(divide="ignore", invalid="ignore"):
         n = np.where(squares > 0, sizes.sum(axis=0) ** 2 / squares, 0.0)
     sensible = errors.sum(axis=0) < sizes.sum(axis=0) / 2
-    return _sequence(values, errors, sizes, n, sensible, smoothing=smoothing, more=1.0)
+    # Errors are bad lumisections that score low: how alike they are is seen among the bad ones.
+    all_bad = np.bincount(rows.run[order][bad], weight[bad], minlength=runs).astype(np.float64)
+    alike = likeness(score[bad], rows.run[order][bad], runs)
+    missed = errors.sum(axis=0) / all_bad.sum()
+    expected = expected_design_effect(missed, per_run(all_bad, kish(weight[bad])), alike)
+    effect = smoothed_design_effect(errors, sizes, n, expected, smoothing)
+    return _sequence(values, (errors, sizes), n, sensible, effect, more=1.0)
 
 
 def _sequence(
     threshold: FloatArray,
-    errors: FloatArray,
-    sizes: FloatArray,
+    by_run: tuple[FloatArray, FloatArray],
     n: FloatArray,
     sensible: BoolArray,
+    effect: FloatArray,
     *,
-    smoothing: Smoothing,
     more: float = 0.0,
 ) -> Sequence:
-    total = sizes.sum(axis=0)
-    rate = np.divide(errors.sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
-    effect = smoothed_design_effect(errors, sizes, n, smoothing)
+    errors, total = by_run[0].sum(axis=0), by_run[1].sum(axis=0)
+    rate = np.divide(errors, total, out=np.zeros_like(total), where=total > 0)
     return Sequence(threshold, rate * n + more, n, effect, rate, sensible)
-
-
-def smoothed_design_effect(errors: FloatArray, sizes: FloatArray, n: FloatArray, smoothing: Smoothing) -> FloatArray:
-    """Design effect at each threshold, estimated where it can be: (g,).
-
-    At a threshold that just passes there are few errors, and the samples that pass are those in which the errors
-    happen to be few *and* evenly spread: the plain estimate is too small exactly where it matters (at 700 runs it
-    breaks a nominal 5% in 6-8% of the repeats). So it is taken at a neighbouring threshold further out, with
-    `neighbour` times as many errors, where errors are more alike rather than less; drawn, on a logarithmic scale,
-    towards what is assumed (`assumed_design_effect`) as if that had been seen in `prior_runs` runs; never below the
-    floor; never falling outwards.
-    """
-    runs = len(errors)
-    assumed = assumed_design_effect(sizes[:, -1], float(n[-1]), smoothing.floor) if n.size else smoothing.floor
-    seen = np.maximum(np.nan_to_num(design_effect(errors, sizes, n), nan=1.0), 1.0)
-    total = sizes.sum(axis=0)
-    counted = np.divide(errors.sum(axis=0), total, out=np.zeros_like(total), where=total > 0) * n
-    place = np.searchsorted(np.maximum.accumulate(counted), smoothing.neighbour * counted + 10.0)
-    seen = seen[np.minimum(place, max(n.size - 1, 0))]
-    share = runs / (runs + smoothing.prior_runs)
-    drawn = np.exp(share * np.log(seen) + (1 - share) * np.log(assumed))
-    return np.asarray(np.maximum(np.maximum.accumulate(drawn), smoothing.floor))
 
 
 def _steps(counts: IntArray) -> IntArray:
