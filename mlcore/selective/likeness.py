@@ -10,8 +10,6 @@ from scipy.stats import rankdata
 
 from mlcore.conditions import FloatArray, IntArray
 
-from .bounds import design_effect
-
 # Correlation of verdict errors within a run that is assumed in any case; 200 lumisections per run give D = 5.
 ASSUMED_CORRELATION = 0.02
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
@@ -27,7 +25,7 @@ class Smoothing:
 
 
 def smoothed_design_effect(
-    errors: FloatArray, sizes: FloatArray, n: FloatArray, expected: FloatArray, smoothing: Smoothing
+    measured: FloatArray, counted: FloatArray, expected: FloatArray, runs: int, smoothing: Smoothing
 ) -> FloatArray:
     """Design effect at each of g thresholds, estimated where it can be: (g,).
 
@@ -38,16 +36,13 @@ def smoothed_design_effect(
     towards what the scores let expect (`expected`, of `expected_design_effect`) as if that had been seen in
     `prior_runs` runs; never below the floor; never falling outwards.
 
-    errors, sizes : (runs, g) weight of wrong lumisections and of all that count; n : (g,) effective number of these.
+    measured : (g,) `design_effect` at the threshold itself, NaN where there is none; counted : (g,) errors inside.
     """
-    if not n.size:
+    if not measured.size:
         return np.empty(0)
-    runs = len(errors)
-    seen = np.maximum(np.nan_to_num(design_effect(errors, sizes, n), nan=1.0), 1.0)
-    total = sizes.sum(axis=0)
-    counted = np.divide(errors.sum(axis=0), total, out=np.zeros_like(total), where=total > 0) * n
+    seen = np.maximum(np.nan_to_num(measured, nan=1.0), 1.0)
     place = np.searchsorted(np.maximum.accumulate(counted), smoothing.neighbour * counted + 10.0)
-    seen = seen[np.minimum(place, n.size - 1)]
+    seen = seen[np.minimum(place, measured.size - 1)]
     share = runs / (runs + smoothing.prior_runs)
     prior = np.maximum(expected, smoothing.floor)
     drawn = np.exp(share * np.log(seen) + (1 - share) * np.log(prior))

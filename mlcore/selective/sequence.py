@@ -9,7 +9,7 @@ import numpy as np
 from mlcore.conditions import BoolArray, FloatArray, IntArray
 from mlcore.evaluate import Scored
 
-from .bounds import kish, upper_bound
+from .bounds import design_effect, kish, upper_bound
 from .likeness import Smoothing, expected_design_effect, likeness, per_run, smoothed_design_effect
 
 ONE_BY_ONE = 64  # the first thresholds are looked at after every error, later ones in steps of 2% of the errors
@@ -24,7 +24,8 @@ class Sequence:
     threshold : (g,) good when below (pollution), bad when above (loss).
     errors : (g,) wrong lumisections inside, in units of effective lumisections.
     n : (g,) effective lumisections among which they are counted (Kish).
-    design_effect : (g,) smoothed design effect, not falling outwards.
+    design_effect : (g,) smoothed design effect, not falling outwards; measured_effect : (g,) as measured at each
+        threshold itself, NaN where it cannot be.
     rate : (g,) observed weighted error rate.
     sensible : (g,) where most of what is called so was labelled so; nothing is certified elsewhere, since a limit on
         loss alone would let a model call good lumisections bad and nothing else.
@@ -34,6 +35,7 @@ class Sequence:
     errors: FloatArray
     n: FloatArray
     design_effect: FloatArray
+    measured_effect: FloatArray
     rate: FloatArray
     sensible: BoolArray
 
@@ -78,8 +80,7 @@ def loss_sequence(rows: Scored, smoothing: Smoothing) -> Sequence:
     alike = likeness(score, rows.run[order], runs)
     expected = expected_design_effect(errors.sum(axis=0) / weight.sum(), per_run(sizes, kish(weight)), alike)
     by_run = errors, np.broadcast_to(sizes[:, None], errors.shape)
-    effect = smoothed_design_effect(*by_run, n, expected, smoothing)
-    return _sequence(score[places], by_run, n, sensible, effect)
+    return _sequence(score[places], by_run, n, sensible, expected, smoothing=smoothing)
 
 
 def pollution_sequence(rows: Scored, smoothing: Smoothing) -> Sequence:
@@ -107,8 +108,7 @@ def pollution_sequence(rows: Scored, smoothing: Smoothing) -> Sequence:
     alike = likeness(score[bad], rows.run[order][bad], runs)
     missed = errors.sum(axis=0) / all_bad.sum()
     expected = expected_design_effect(missed, per_run(all_bad, kish(weight[bad])), alike)
-    effect = smoothed_design_effect(errors, sizes, n, expected, smoothing)
-    return _sequence(values, (errors, sizes), n, sensible, effect, more=1.0)
+    return _sequence(values, (errors, sizes), n, sensible, expected, smoothing=smoothing, more=1.0)
 
 
 def _sequence(
@@ -116,13 +116,16 @@ def _sequence(
     by_run: tuple[FloatArray, FloatArray],
     n: FloatArray,
     sensible: BoolArray,
-    effect: FloatArray,
+    expected: FloatArray,
     *,
+    smoothing: Smoothing,
     more: float = 0.0,
 ) -> Sequence:
     errors, total = by_run[0].sum(axis=0), by_run[1].sum(axis=0)
     rate = np.divide(errors, total, out=np.zeros_like(total), where=total > 0)
-    return Sequence(threshold, rate * n + more, n, effect, rate, sensible)
+    measured = design_effect(*by_run, n)
+    effect = smoothed_design_effect(measured, rate * n, expected, len(by_run[0]), smoothing)
+    return Sequence(threshold, rate * n + more, n, effect, measured, rate, sensible)
 
 
 def _steps(counts: IntArray) -> IntArray:
