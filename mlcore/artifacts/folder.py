@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import skops.io  # type: ignore[import-untyped]
 from sklearn.base import BaseEstimator
 
 from mlcore.errors import ArtifactChanged, ArtifactError, ArtifactIncompatible, ArtifactUnsafe
@@ -141,7 +140,7 @@ def _contents(model: Any, parts: Parts) -> dict[str, bytes]:
 
         contents["tensors.safetensors"] = save_tensors(parts.tensors)
     for key, estimator in parts.estimators.items():
-        content = skops.io.dumps(estimator)
+        content = _skops().dumps(estimator)
         _check_estimator(content, key)
         contents[f"{key}.skops"] = content
     return contents
@@ -158,8 +157,16 @@ def _model(contents: dict[str, bytes], parts: Parts) -> Any:
             parts.tensors = load_tensors(content)
         elif kind == "skops":
             _check_estimator(content, key)
-            parts.estimators[key] = skops.io.loads(content, trusted=sorted(TRUSTED))
+            parts.estimators[key] = _skops().loads(content, trusted=sorted(TRUSTED))
     return decode(json.loads(contents["state.json"]), parts)
+
+
+def _skops() -> Any:
+    """skops, loaded when an estimator is: it walks through all of scikit-learn, which loads torch where there is one,
+    and who only reads manifests shall not pay for that."""
+    import skops.io  # type: ignore[import-untyped]
+
+    return skops.io
 
 
 def _arrays(content: bytes) -> dict[str, npt.NDArray[Any]]:
@@ -176,7 +183,7 @@ def _check_estimator(content: bytes, name: str) -> None:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ArtifactUnsafe(f"{name} is compressed; ours are not, as a small file could fill the memory.")
         nodes = _loaders(json.loads(archive.read("schema.json")))
-    foreign = sorted(nodes - LOADERS) or sorted(set(skops.io.get_untrusted_types(data=content)) - TRUSTED)
+    foreign = sorted(nodes - LOADERS) or sorted(set(_skops().get_untrusted_types(data=content)) - TRUSTED)
     if foreign:
         raise ArtifactUnsafe(f"{name} holds {', '.join(foreign)}, which could run code; it is not loaded.")
 

@@ -114,6 +114,11 @@ class Ensemble(Detector):
             self._learn(data.select(usable), y[usable], np.ones(int(usable.sum())) if w is None else w[usable])
         return self
 
+    def summaries(self, data: FeatureTable) -> FloatArray:
+        """(n, 2) the most significant column and the sum of all, each as -log10 of how often good data have as much."""
+        check_is_fitted(self, "layout_")
+        return self.summary_scale_.transform(self._summaries(self._scaled(data)))
+
     def contributions(self, data: FeatureTable) -> FloatArray:
         """(n, columns) how much each detector adds to the score: weight times the root of its scaled score when weights
         were learned, else the scaled score. NaN where the detector gave none."""

@@ -1,0 +1,159 @@
+"""What a system model is made of, as a value that can be written as JSON and compared."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import asdict, dataclass, field, fields
+from fnmatch import fnmatchcase
+from typing import Any
+
+from mlcore.detectors.base import Detector
+from mlcore.errors import MlcoreError
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """A detector by name, and which inputs it is fitted on, one copy each.
+
+    Parameters
+    ----------
+    name : module in `mlcore.detectors` (`pulls`), or `module:Class` where a module has several.
+    parameters : for its constructor.
+    elements : patterns like `EcalBarrel/*`; a table of features is called `features`.
+    axes : only histograms of so many axes; None for any.
+    """
+
+    name: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    elements: tuple[str, ...] = ("*",)
+    axes: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "elements", tuple(self.elements))
+        # JSON knows no tuples; parameters of detectors that are sequences are.
+        object.__setattr__(self, "parameters", {name: _tuples(value) for name, value in self.parameters.items()})
+
+    def build(self, random_state: int) -> Detector:
+        """An unfitted detector. Raises MlcoreError when there is none of that name or with those parameters."""
+        cls = detector_class(self.name)
+        try:
+            made = cls(**self.parameters)
+        except TypeError as problem:
+            raise MlcoreError(f"{self.name}: {problem}. Look at its docstring for parameters.") from problem
+        if "random_state" in made.get_params(deep=False) and "random_state" not in self.parameters:
+            made.set_params(random_state=random_state)
+        return made
+
+    def takes(self, element: str) -> bool:
+        return any(fnmatchcase(element, pattern) for pattern in self.elements)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(one) for one in value) if isinstance(value, list | tuple) else value
+
+
+def detector_class(name: str) -> type[Detector]:
+    """The class of a detector by name; its module is loaded now and not before. Raises MlcoreError."""
+    module_name, _, class_name = name.partition(":")
+    if not module_name.isidentifier() or module_name == "base":
+        raise MlcoreError(f"{name!r} is no name of a detector; it is the name of a file in mlcore/detectors.")
+    try:
+        module = importlib.import_module(f"mlcore.detectors.{module_name}")
+    except ModuleNotFoundError as problem:
+        if problem.name != f"mlcore.detectors.{module_name}":
+            raise
+        raise MlcoreError(f"there is no detector {module_name!r}; look into mlcore/detectors.") from None
+    found = [
+        thing
+        for thing in vars(module).values()
+        if isinstance(thing, type)
+        and issubclass(thing, Detector)
+        and thing.__module__ == module.__name__
+        and class_name in ("", thing.__name__)
+        and not thing.__name__.startswith("_")
+    ]
+    if len(found) != 1:
+        names = ", ".join(sorted(thing.__name__ for thing in found)) or "none that fits"
+        raise MlcoreError(f"{name!r} is not clear: mlcore.detectors.{module_name} has {names}; write module:Class.")
+    return found[0]
+
+
+#: of the scan in a system model: in one lumisection, and in the sum of three
+SCAN = {"stacks": (1, 3)}
+
+DEFAULT_DETECTORS = (
+    DetectorConfig("pulls", axes=1),
+    DetectorConfig("pulls", axes=2),
+    DetectorConfig("scan", SCAN, axes=2),
+    DetectorConfig("pulls", axes=3),
+    DetectorConfig("pca", elements=("features",)),
+)
+
+
+@dataclass(frozen=True)
+class SystemConfig:
+    """Everything that is chosen before training.
+
+    Parameters
+    ----------
+    system : name of the system.
+    elements : elements without which no verdict is given; empty for those that nearly always were there in training.
+    detectors : see `DetectorConfig`.
+    shape_features : whether mean, width and quantiles of 1D histograms are features of the classifier.
+    classifier : a supervised detector on tables, by name, or `none`.
+    classifier_parameters : for its constructor.
+    most_features : the classifier sees at most so many columns, those that separate best one by one.
+    pollution, loss, confidence : limits of the guarantee, see `SelectivePolicy`; None switches a side off.
+    window : neighbours on each side in the same run that count as context.
+    required : smallest share of the needed elements that gives a score at all.
+    shares : of the lumisections, in order of time: detectors, classifier, calibration, guarantee.
+    gap : runs left out between two of these.
+    folds : of runs, for scores of the first part that no detector has learned from, and for the classifier's own.
+    stretch : (low, high) of P(bad) for the hysteresis of stretches; shortest, bridge : see `stretches`.
+    random_state : of everything that uses chance.
+    """
+
+    system: str = "system"
+    elements: tuple[str, ...] = ()
+    detectors: tuple[DetectorConfig, ...] = DEFAULT_DETECTORS
+    shape_features: bool = True
+    classifier: str = "boosting"
+    classifier_parameters: dict[str, Any] = field(default_factory=dict)
+    most_features: int = 250
+    pollution: float | None = 0.005
+    loss: float | None = 0.005
+    confidence: float = 0.95
+    window: int = 2
+    required: float = 0.5
+    shares: tuple[float, float, float, float] = (0.3, 0.3, 0.1, 0.3)
+    gap: int = 1
+    folds: int = 3
+    stretch: tuple[float, float] = (0.5, 0.9)
+    shortest: int = 1
+    bridge: int = 1
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detectors", tuple(self.detectors))
+        object.__setattr__(self, "elements", tuple(self.elements))
+        object.__setattr__(self, "shares", tuple(self.shares))
+        object.__setattr__(self, "stretch", tuple(self.stretch))
+        shares: tuple[float, ...] = self.shares
+        if len(shares) != 4 or min(shares) <= 0 or sum(shares) > 1 + 1e-9:
+            raise MlcoreError("shares are four positive numbers that add up to at most 1.")
+        if not 0 <= self.required <= 1 or self.window < 0 or self.folds < 2 or not self.detectors:
+            raise MlcoreError("a model needs a detector, window >= 0, folds >= 2 and required between 0 and 1.")
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> SystemConfig:
+        """What `as_json` wrote, also after a way through JSON. Raises MlcoreError for fields that are not known."""
+        unknown = set(stored) - {column.name for column in fields(cls)}
+        if unknown:
+            raise MlcoreError(f"unknown settings of a system model: {', '.join(sorted(unknown))}.")
+        detectors = tuple(
+            DetectorConfig(**one) for one in stored.get("detectors", [asdict(one) for one in DEFAULT_DETECTORS])
+        )
+        return cls(**{**stored, "detectors": detectors})

@@ -1,0 +1,282 @@
+"""The detectors of a system model, one copy per input, and the columns that the classifier sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlcore.conditions import BoolArray, Conditions, FloatArray, IntArray
+from mlcore.detectors.base import Detector
+from mlcore.detectors.ensemble import TailScale
+from mlcore.errors import IncompatibleBinning, ShapeError, TooFewData
+from mlcore.features import FeatureTable, shape_features
+from mlcore.histograms import Axis, HistogramBlock
+from mlcore.splits import run_folds
+
+from .config import DetectorConfig
+from .inputs import TABLE, Inputs
+
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass
+class Member:
+    """One fitted detector: what it looks at, in which physics object it counts."""
+
+    element: str
+    name: str
+    group: str
+    detector: Detector
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} {self.element}"
+
+
+@dataclass
+class Layer:
+    """Fitted detectors, and the scale on which their scores are compared."""
+
+    members: list[Member]
+    scale: TailScale
+    axes: dict[str, tuple[Axis, ...]]
+    notes: list[str]
+
+    def raw(self, inputs: Inputs) -> FloatArray:
+        """(n, members) scores, each on the scale of its detector; NaN where it cannot score.
+
+        An input with other axes or features than in training cannot be scored: a column of NaN.
+        """
+        found = np.full((len(inputs), len(self.members)), np.nan)
+        for place, member in enumerate(self.members):
+            data = inputs.get(member.element)
+            if data is None or not len(inputs):
+                continue
+            try:
+                found[:, place] = member.detector.score(data)
+            except IncompatibleBinning:
+                continue
+        return found
+
+    def scaled(self, inputs: Inputs) -> FloatArray:
+        """(n, members) scores as -log10 of how often good lumisections score as high."""
+        return self.scale.transform(self.raw(inputs))
+
+    @property
+    def groups(self) -> list[str]:
+        return [member.group for member in self.members]
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(member.element for member in self.members))
+
+
+def fit_members(
+    inputs: Inputs,
+    configs: Sequence[DetectorConfig],
+    good: IntArray | None,
+    weights: FloatArray | None,
+    random_state: int,
+) -> tuple[list[Member], list[str]]:
+    """Fit every detector on every input that it is meant for; what cannot be fitted is left out and noted.
+
+    `good` (n,) labels for detectors that learn from good ones only, None when nothing is labelled.
+    """
+    members, notes = [], []
+    for config in configs:
+        for element in [*inputs.blocks, *([TABLE] if inputs.table is not None else [])]:
+            data = inputs.get(element)
+            detector = config.build(random_state)
+            if data is None or not _suits(config, detector, element, data):
+                continue
+            if detector.supervised and (good is None or len(np.unique(good)) < 2):
+                notes.append(f"{config.name} on {element} was left out: it needs good and bad labels.")
+                continue
+            try:
+                detector.fit(data, good, weights=weights)
+            except (TooFewData, ShapeError) as problem:
+                notes.append(f"{config.name} on {element} was left out: {problem}")
+                continue
+            group = data.physics_object or element if isinstance(data, HistogramBlock) else TABLE
+            members.append(Member(element, config.name, group, detector))
+    return members, notes
+
+
+def _suits(config: DetectorConfig, detector: Detector, element: str, data: Any) -> bool:
+    if not config.takes(element) or isinstance(data, HistogramBlock) != (detector.consumes == "block"):
+        return False
+    return config.axes is None or (isinstance(data, HistogramBlock) and len(data.axes) == config.axes)
+
+
+def fit_layer(
+    inputs: Inputs,
+    configs: Sequence[DetectorConfig],
+    labels: FloatArray,
+    weights: FloatArray,
+    *,
+    early: BoolArray,
+    judged: BoolArray,
+    random_state: int,
+) -> Layer:
+    """Detectors from the `early` rows, and their scale from the good ones among `judged`, that they have not seen.
+
+    `labels` (n,) 0, 1 or NaN for not labelled. Raises TooFewData when no detector could be fitted.
+    """
+    rows = np.flatnonzero(early & (labels != 1) & (weights > 0))
+    part = inputs.select(rows)
+    learn = labels[rows]
+    supervised = np.flatnonzero(early & ~np.isnan(labels) & (weights > 0))
+    unsupervised, noted = fit_members(
+        part, [one for one in configs if not _is_supervised(one)], None, weights[rows], random_state
+    )
+    needing = [one for one in configs if _is_supervised(one)]
+    taught, more = (
+        fit_members(
+            inputs.select(supervised), needing, labels[supervised].astype(int), weights[supervised], random_state
+        )
+        if needing
+        else ([], [])
+    )
+    members = unsupervised + taught
+    if not members:
+        raise TooFewData(
+            f"no detector could be fitted on {learn.size} lumisections. " + " ".join([*noted, *more])[:500]
+        )
+    axes = {name: block.axes for name, block in inputs.blocks.items()}
+    layer = Layer(members, TailScale(), axes, noted + more)
+    good = judged & (labels != 1)
+    layer.scale.fit(layer.raw(inputs.select(np.flatnonzero(good))))
+    return layer
+
+
+def _is_supervised(config: DetectorConfig) -> bool:
+    return config.build(0).supervised
+
+
+def unseen_scores(
+    inputs: Inputs,
+    configs: Sequence[DetectorConfig],
+    labels: FloatArray,
+    weights: FloatArray,
+    layer: Layer,
+    *,
+    folds: int,
+    random_state: int,
+) -> FloatArray:
+    """(n, members) scores of training runs on the layer's scale, each run by detectors that have not seen it.
+
+    What is left out in a fold (too few data) is NaN there.
+    """
+    found = np.full((len(inputs), len(layer.members)), np.nan)
+    titles = {member.title: place for place, member in enumerate(layer.members)}
+    for train, test in run_folds(inputs.conditions, min(folds, len(np.unique(inputs.conditions.run)))):
+        mask = np.zeros(len(inputs), dtype=bool)
+        mask[train] = True
+        fold = fit_layer(inputs, configs, labels, weights, early=mask, judged=mask, random_state=random_state)
+        raw = fold.raw(inputs.select(test))
+        # The fold's own good rows of the test part set the scale where there are enough of them, so that runs scored by
+        # different copies can be compared.
+        good = labels[test] != 1
+        scale = TailScale().fit(raw[good]) if good.sum() >= 100 else fold.scale
+        scaled = scale.transform(raw)
+        for place, member in enumerate(fold.members):
+            if member.title in titles:
+                found[test, titles[member.title]] = scaled[:, place]
+    return found
+
+
+def around(values: Floats, conditions: Conditions, window: int) -> FloatArray:
+    """(n, k) mean over the `window` neighbours on each side in the same run, the row itself left out.
+
+    Rows must be in order of run and lumisection. NaN are left out; NaN where there is no neighbour.
+    """
+    known = np.isfinite(values)
+    filled = np.where(known, values, 0.0)
+    n = len(values)
+    row = np.arange(n)
+    run = conditions.run
+    first = np.maximum(np.searchsorted(run, run, side="left"), row - window)
+    last = np.minimum(np.searchsorted(run, run, side="right"), row + window + 1)
+    total = np.vstack([np.zeros((1, values.shape[1])), np.cumsum(filled, axis=0)])
+    count = np.vstack([np.zeros((1, values.shape[1])), np.cumsum(known, axis=0)])
+    sums = np.maximum(total[last] - total[first] - filled, 0.0)
+    number = count[last] - count[first] - known
+    return np.asarray(np.where(number > 0, sums / np.maximum(number, 1), np.nan))
+
+
+def columns(
+    scaled: FloatArray, summaries: FloatArray, layer: Layer, inputs: Inputs, *, window: int, shapes: bool
+) -> FeatureTable:
+    """Everything that a classifier may see of each lumisection, as one table.
+
+    Scores of the detectors and of the neighbours, summaries, the largest score of each physics object, how many inputs
+    are missing, shapes of histograms, the table's own columns, and pile-up. Never the time: a model would learn when
+    things broke.
+    """
+    titles = [member.title for member in layer.members]
+    groups = layer.groups
+    parts: list[tuple[FloatArray, list[str], list[str]]] = [
+        (scaled, [f"score {title}" for title in titles], groups),
+        (around(scaled, inputs.conditions, window), [f"around {title}" for title in titles], groups),
+        (summaries, ["largest score", "sum of scores"], ["all", "all"]),
+        (around(summaries, inputs.conditions, window), ["largest around", "sum around"], ["all", "all"]),
+    ]
+    objects = list(dict.fromkeys(groups))
+    if len(objects) > 1:
+        best = np.column_stack([_largest(scaled[:, [group == name for group in groups]]) for name in objects])
+        parts.append((best, [f"largest of {name}" for name in objects], objects))
+    parts.append((np.isnan(scaled).mean(axis=1)[:, None], ["share without score"], ["all"]))
+    parts.append((inputs.conditions.pileup[:, None], ["pile-up"], ["conditions"]))
+    if shapes:
+        known = set(layer.elements)
+        for block in inputs.blocks.values():
+            if len(block.axes) == 1 and block.element in known:
+                table = shape_features(block)
+                parts.append((table.values, [f"shape {name}" for name in table.names], list(table.groups)))
+    if inputs.table is not None:
+        parts.append((inputs.table.values, [f"given {name}" for name in inputs.table.names], list(inputs.table.groups)))
+    return FeatureTable(
+        np.hstack([part[0] for part in parts]),
+        tuple(name for part in parts for name in part[1]),
+        tuple(name for part in parts for name in part[2]),
+        inputs.conditions,
+    )
+
+
+def _largest(values: FloatArray) -> FloatArray:
+    best = np.where(np.isnan(values), -np.inf, values).max(axis=1, initial=-np.inf)
+    return np.where(np.isfinite(best), best, np.nan)
+
+
+def separating(table: FeatureTable, labels: IntArray, weights: FloatArray, most: int) -> list[str]:
+    """Names of the `most` columns that separate good from bad best one by one (weighted AUC, either way), in order of
+    the table. Columns that are constant or mostly unknown are left out; summaries and the largest always stay."""
+    values = table.values
+    known = np.isfinite(values)
+    bad = np.where(labels == 1, weights, 0.0)
+    good = np.where(labels == 1, 0.0, weights)
+    merit = np.zeros(values.shape[1])
+    for place in range(values.shape[1]):
+        rows = known[:, place]
+        if rows.mean() < 0.2:
+            continue
+        merit[place] = _separation(values[rows, place], bad[rows], good[rows])
+    always = {"largest score", "sum of scores", "largest around", "sum around", "share without score"}
+    merit[[place for place, name in enumerate(table.names) if name in always]] = 2.0
+    chosen = np.sort(np.argsort(-merit, kind="stable")[:most])
+    return [table.names[place] for place in chosen if merit[place] > 0]
+
+
+def _separation(values: FloatArray, bad: FloatArray, good: FloatArray) -> float:
+    order = np.argsort(values, kind="stable")
+    first = np.r_[True, np.diff(values[order]) > 0]
+    if first.sum() < 2 or not bad.sum() > 0 or not good.sum() > 0:
+        return 0.0
+    starts = np.flatnonzero(first)
+    b, g = np.add.reduceat(bad[order], starts), np.add.reduceat(good[order], starts)
+    area = float((b * (np.cumsum(g) - g / 2)).sum() / (b.sum() * g.sum()))
+    return abs(area - 0.5)

@@ -1,0 +1,306 @@
+"""A trained system model: from histograms to scores, verdicts, evidence and stretches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+
+from mlcore.calibration import ProbabilityCalibrator
+from mlcore.conditions import BoolArray, Conditions, FloatArray
+from mlcore.detectors.base import Detector
+from mlcore.detectors.ensemble import Ensemble
+from mlcore.errors import MlcoreError
+from mlcore.evaluate import GOOD, UNSCORED, UNSURE
+from mlcore.explain import CaseLibrary, OddBin, by_object, odd_bins, tree_contributions
+from mlcore.features import FeatureTable
+from mlcore.selective import SelectivePolicy
+from mlcore.stretches import Stretch, stretches
+
+from .config import SystemConfig
+from .inputs import Data, Inputs, gather
+from .layer import Layer, columns
+from .scores import WORDS, Evidence, Scores
+from .signature import knows_bins, signature
+
+#: a family is suggested when it gets at least this share of the votes
+SURE_OF_FAMILY = 0.4
+#: stretches of a model that knows no bad data: 1 in 100 and 1 in 10,000 good lumisections look as odd
+ODD_STRETCH = (1 - 1e-2, 1 - 1e-4)
+
+
+class SystemModel:
+    """One system's model, made by `mlcore.pipeline.train`, stored by `mlcore.artifacts.save`.
+
+    Attributes
+    ----------
+    config : the `SystemConfig` it was trained with.
+    layer_ : detectors and their common scale. robust_ : their combination without labels.
+    classifier_ : the supervised step, None when unsupervised; columns_ : what it sees.
+    calibrator_, policy_ : P(bad) and verdicts; None when labels did not suffice.
+    needed_ : elements without which nothing is automatic.
+    families_, family_trees_, cases_ : suspected defects and similar past cases.
+    metrics_, guarantee_, fingerprint_, lineage_, notes_ : what is known of it, for the manifest.
+    """
+
+    layer_: Layer
+    robust_: Ensemble
+    classifier_: Detector | None
+    columns_: list[str]
+    calibrator_: ProbabilityCalibrator | None
+    policy_: SelectivePolicy | None
+    needed_: tuple[str, ...]
+    families_: list[str]
+    family_trees_: BaseEstimator | None  # type: ignore[no-any-unimported]  # scikit-learn has no types
+    cases_: CaseLibrary
+    fingerprint_: str
+
+    def __init__(self, config: SystemConfig) -> None:
+        self.config = config
+        self.classifier_ = None
+        self.columns_ = []
+        self.calibrator_ = None
+        self.policy_ = None
+        self.families_ = []
+        self.family_trees_ = None
+        self.metrics_: dict[str, Any] = {}
+        self.guarantee_: dict[str, Any] = {}
+        self.lineage_: dict[str, Any] = {}
+        self.notes_: list[str] = []
+
+    def score(self, blocks: Sequence[Data], *, conditions: Conditions | None = None) -> Scores:
+        """Score lumisections from their histograms and features.
+
+        `conditions` names the lumisections that need an answer, with what is known of them; without it, all that any
+        input has. Those without data are unscored. Elements that the model does not know are not looked at; elements
+        with other axes than in training count as missing. Whole runs should be given, as neighbours are context.
+        """
+        inputs = gather(blocks, conditions)
+        found = self.score_inputs(inputs)
+        if np.array_equal(inputs.order, np.arange(len(inputs))):
+            return found
+        back = np.argsort(inputs.order, kind="stable")
+        return _reordered(found, back)
+
+    def score_stream(self, runs: Iterable[Sequence[Data]]) -> Iterator[Scores]:
+        """Score any number of runs one after the other; only one is in memory at a time."""
+        for blocks in runs:
+            yield self.score(blocks)
+
+    def score_inputs(self, inputs: Inputs) -> Scores:
+        """The same for inputs that are aligned and in order of time already."""
+        scaled = self.layer_.scaled(inputs)
+        complete, enough = self._coverage(scaled)
+        score = np.full(len(inputs), np.nan)
+        if enough.any():
+            score[enough] = self._score(scaled, inputs)[enough]
+        scored = enough & np.isfinite(score)
+        p = self.probability_of(score)
+        verdict = self.verdicts(score, p, complete, scored)
+        family, sure = self._family(inputs, scaled, (verdict != GOOD) & scored, p)
+        return Scores(
+            conditions=inputs.conditions,
+            score=score,
+            probability=p,
+            verdict=verdict,
+            complete=complete,
+            family=family,
+            family_probability=sure,
+            elements=scaled,
+            members=tuple((member.name, member.element, member.group) for member in self.layer_.members),
+            stretches=tuple(self._stretches(score, p, inputs.conditions)),
+            model=self,
+            inputs=inputs,
+        )
+
+    def _coverage(self, scaled: FloatArray) -> tuple[BoolArray, BoolArray]:
+        """(n,) whether all needed elements were scored, and whether enough of them for a score at all."""
+        if not self.needed_:
+            known = np.asarray(np.isfinite(scaled).any(axis=1))
+            return known, known
+        there = np.column_stack(
+            [
+                np.isfinite(scaled[:, [member.element == name for member in self.layer_.members]]).any(axis=1)
+                for name in self.needed_
+            ]
+        )
+        share = there.mean(axis=1)
+        return np.asarray(there.all(axis=1)), np.asarray((share >= self.config.required) & (share > 0))
+
+    def _score(self, scaled: FloatArray, inputs: Inputs) -> FloatArray:
+        if self.classifier_ is None:
+            return self.robust_.score(score_table(scaled, inputs.conditions))
+        return np.asarray(self.classifier_.score(self.table(scaled, inputs)))
+
+    def table(self, scaled: FloatArray, inputs: Inputs) -> FeatureTable:
+        """What the classifier sees."""
+        everything = columns(
+            scaled,
+            summaries_of(self.robust_, scaled, inputs.conditions),
+            self.layer_,
+            inputs,
+            window=self.config.window,
+            shapes=self.config.shape_features,
+        )
+        return self.chosen(everything)
+
+    def chosen(self, table: FeatureTable) -> FeatureTable:
+        """The columns that the classifier was trained on; those that are not there (a missing element) are unknown."""
+        place = {name: at for at, name in enumerate(table.names)}
+        values = np.full((len(table), len(self.columns_)), np.nan)
+        groups = []
+        for column, name in enumerate(self.columns_):
+            at = place.get(name)
+            groups.append("missing" if at is None else table.groups[at])
+            if at is not None:
+                values[:, column] = table.values[:, at]
+        return FeatureTable(values, tuple(self.columns_), tuple(groups), table.conditions)
+
+    def probability_of(self, score: FloatArray) -> FloatArray:
+        """(n,) P(bad) of scores; NaN without a score or when the model has never seen bad data."""
+        if self.calibrator_ is None:
+            return np.full(score.shape, np.nan)
+        return np.asarray(self.calibrator_.predict(score), dtype=np.float64)
+
+    def decision_scale(self, score: FloatArray, p: FloatArray) -> FloatArray:
+        """What the policy decides on: P(bad), or without a calibration the share of good data that looks less odd."""
+        return p if self.calibrator_ is not None else 1.0 - 10.0 ** -np.maximum(score, 0.0)
+
+    def verdicts(self, score: FloatArray, p: FloatArray, complete: BoolArray, scored: BoolArray) -> Any:
+        """(n,) int8 verdicts: unsure unless the policy says good or bad of something complete."""
+        found = np.full(len(score), UNSURE, dtype=np.int8)
+        if self.policy_ is not None:
+            decided = self.policy_.decide(np.where(complete & scored, self.decision_scale(score, p), np.nan))
+            found = np.where(decided == UNSCORED, UNSURE, decided).astype(np.int8)
+        found[~scored] = UNSCORED
+        return found
+
+    @property
+    def no_policy_(self) -> str:
+        """Why there is no policy, to follow "unsure, and"."""
+        if self.classifier_ is None:
+            return "the model was trained without bad labels, so nothing is automatic."
+        return "no label was confirmed in the latest runs, so there is no guarantee."
+
+    def lacking(self, elements: FloatArray) -> list[str]:
+        """Needed elements without a score, from one row of `Scores.elements`."""
+        there = {
+            member.element
+            for member, value in zip(self.layer_.members, elements.tolist(), strict=True)
+            if value == value  # noqa: PLR0124  # not NaN
+        }
+        return [name for name in self.needed_ if name not in there]
+
+    def _family(
+        self, inputs: Inputs, scaled: FloatArray, wanted: BoolArray, p: FloatArray
+    ) -> tuple[npt.NDArray[np.str_], FloatArray]:
+        """Suspected defect of what may be bad: not good, and more likely bad than bad is rare."""
+        width = max([len(name) for name in self.families_] or [1])
+        family, sure = np.full(len(scaled), "", dtype=f"U{width}"), np.full(len(scaled), np.nan)
+        rows = np.flatnonzero(wanted & ~(p < self.config.stretch[0]))
+        if self.family_trees_ is None or not rows.size:
+            return family, sure
+        votes = self.family_trees_.predict_proba(signature(self.layer_, inputs, scaled, rows))
+        best = votes.argmax(axis=1)
+        top = votes[np.arange(rows.size), best]
+        names = np.asarray(self.families_)[self.family_trees_.classes_[best]]
+        family[rows] = np.where(top >= SURE_OF_FAMILY, names, "")
+        sure[rows] = np.where(top >= SURE_OF_FAMILY, top, np.nan)
+        return family, sure
+
+    def _stretches(self, score: FloatArray, p: FloatArray, conditions: Conditions) -> list[Stretch]:
+        low, high = self.config.stretch if self.calibrator_ is not None else ODD_STRETCH
+        values = self.decision_scale(score, p)
+        return stretches(
+            values, conditions, low=low, high=high, shortest=self.config.shortest, bridge=self.config.bridge
+        )
+
+    def evidence(self, scores: Scores, row: int, *, features: bool = False) -> Evidence:
+        """See `Scores.evidence`."""
+        inputs = scores.inputs
+        at = int(np.flatnonzero(inputs.conditions.key == scores.conditions.key[row])[0])
+        one = inputs.select(slice(at, at + 1))
+        odd = scores.odd_elements(row)
+        values = scores.elements[row : row + 1]
+        total, names = by_object(np.maximum(np.nan_to_num(values, nan=0.0) - 0.5, 0.0), self.layer_.groups)
+        share = total[0] / max(float(total[0].sum()), 1e-12)
+        near: Any = []
+        if np.isfinite(values).any():
+            looks = signature(self.layer_, one, values, np.zeros(1, dtype=np.int64))
+            near = self.cases_.nearest(looks, not_runs=scores.conditions.run[row : row + 1])[0]
+        return Evidence(
+            run=int(scores.conditions.run[row]),
+            lumisection=int(scores.conditions.lumisection[row]),
+            verdict=WORDS[int(scores.verdict[row])],
+            reason=scores.reason(row),
+            elements=odd,
+            bins=tuple(bin_ for element in odd[:3] for bin_ in self.odd_bins(one, element.element)),
+            objects={name: float(part) for name, part in zip(names, share, strict=True)},
+            features=self._features(scores, at) if features else {},
+            cases=tuple(near),
+        )
+
+    def odd_bins(self, one: Inputs, element: str) -> list[OddBin]:
+        """The oddest bins of one lumisection in one element, by the detector that knows what each bin should hold."""
+        block = one.blocks.get(element)
+        if block is None or block.missing[0]:
+            return []
+        knower = knows_bins(self.layer_, element)
+        return odd_bins(knower, block)[0] if knower is not None and block.axes == self.layer_.axes[element] else []
+
+    def _features(self, scores: Scores, at: int) -> dict[str, float]:
+        """SHAP values of the classifier for one lumisection, the largest ten."""
+        trees = _trees(self.classifier_)
+        # Neighbours are context, so the run is taken whole.
+        run = np.flatnonzero(scores.inputs.conditions.run == scores.inputs.conditions.run[at])
+        part = scores.inputs.select(run)
+        table = self.table(self.layer_.scaled(part), part)
+        values = tree_contributions(trees, table.values[run == at])[0]
+        order = np.argsort(-np.abs(values), kind="stable")[:10]
+        return {table.names[place]: float(values[place]) for place in order}
+
+
+def _trees(classifier: Detector | None) -> Any:
+    """The tree ensemble of scikit-learn inside a classifier. Raises MlcoreError when there is none."""
+    for name, value in (vars(classifier) if classifier is not None else {}).items():
+        if name.endswith("_") and isinstance(value, BaseEstimator) and hasattr(value, "predict_proba"):
+            return value
+    raise MlcoreError("features can be explained for classifiers of trees only; this model has none.")
+
+
+def summaries_of(robust: Ensemble, scaled: FloatArray, conditions: Conditions) -> FloatArray:
+    """(n, 2) the two summaries of all detectors, on the common scale."""
+    return robust.summaries(score_table(scaled, conditions))
+
+
+def score_table(scaled: FloatArray, conditions: Conditions) -> FeatureTable:
+    names = tuple(f"score {place}" for place in range(scaled.shape[1]))
+    return FeatureTable(scaled, names, names, conditions)
+
+
+def policy_weights(conditions: Conditions) -> FloatArray | None:
+    """Luminosity; what is not known counts as typical; None when none is."""
+    known = np.isfinite(conditions.luminosity)
+    if not known.any() or not np.nanmax(conditions.luminosity) > 0:
+        return None
+    return np.where(known, np.maximum(conditions.luminosity, 0.0), np.median(conditions.luminosity[known]))
+
+
+def _reordered(scores: Scores, back: npt.NDArray[np.int64]) -> Scores:
+    """The same in another order of rows: `back[i]` is the row that comes at place i."""
+    from dataclasses import replace
+
+    place = np.empty_like(back)
+    place[back] = np.arange(len(back))
+    moved = {
+        name: getattr(scores, name)[back]
+        for name in ("score", "probability", "verdict", "complete", "family", "family_probability", "elements")
+    }
+    found = tuple(
+        replace(one, rows=tuple(int(place[row]) for row in one.rows), peak=int(place[one.peak]))
+        for one in scores.stretches
+    )
+    return replace(scores, conditions=scores.conditions.select(back), stretches=found, **moved)

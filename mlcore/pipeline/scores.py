@@ -1,0 +1,156 @@
+"""What a system model answers: per lumisection a score, a verdict and why, on demand the evidence; and stretches."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlcore.conditions import BoolArray, Conditions, FloatArray
+from mlcore.evaluate import BAD, GOOD, UNSCORED, UNSURE
+from mlcore.explain import OddBin, PastCase
+from mlcore.stretches import Segment, Stretch, segments
+
+if TYPE_CHECKING:
+    from .inputs import Inputs
+    from .model import SystemModel
+
+WORDS = {GOOD: "good", BAD: "bad", UNSURE: "unsure", UNSCORED: "unscored"}
+#: below this -log10 of a tail probability (1 in 100) nobody would look at an element
+ODD = 2.0
+
+
+@dataclass(frozen=True)
+class OddElement:
+    """An element that a detector finds odd: -log10 of how often a good lumisection looks as odd there."""
+
+    element: str
+    detector: str
+    group: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for a verdict on one lumisection.
+
+    elements : the oddest first. bins : the oddest bins of those elements. objects : share of each physics object in
+    what is odd. features : what moved the classifier, by SHAP (log odds or probability), when asked for. cases : past
+    lumisections that look most alike.
+    """
+
+    run: int
+    lumisection: int
+    verdict: str
+    reason: str
+    elements: tuple[OddElement, ...]
+    bins: tuple[OddBin, ...]
+    objects: dict[str, float]
+    features: dict[str, float]
+    cases: tuple[PastCase, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The answer of `SystemModel.score` for n lumisections, in the order in which they were given.
+
+    Parameters
+    ----------
+    conditions : the lumisections.
+    score : (n,) higher = worse, on the scale of the model's last step; NaN = cannot score.
+    probability : (n,) calibrated P(bad); NaN where there is no score, or when nothing bad was ever seen in training.
+    verdict : (n,) int8: 0 good, 1 bad, 2 unsure, 3 unscored.
+    complete : (n,) whether every needed element could be scored; what is not complete is never decided automatically.
+    family : (n,) suspected defect family, empty for none or when the model knows no families.
+    family_probability : (n,) how sure of it, NaN for none.
+    elements : (n, members) -log10 of the tail probability per detector and element, in the order of `members`.
+    members : (detector, element, physics object) of each column.
+    """
+
+    conditions: Conditions
+    score: FloatArray
+    probability: FloatArray
+    verdict: npt.NDArray[np.int8]
+    complete: BoolArray
+    family: npt.NDArray[np.str_]
+    family_probability: FloatArray
+    elements: FloatArray
+    members: tuple[tuple[str, str, str], ...]
+    stretches: tuple[Stretch, ...]
+    model: SystemModel = field(repr=False)
+    inputs: Inputs = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.conditions)
+
+    def words(self, row: int) -> str:
+        """`good`, `bad`, `unsure` or `unscored`."""
+        return WORDS[int(self.verdict[row])]
+
+    def reason(self, row: int) -> str:
+        """Why this verdict, in a sentence."""
+        verdict, p = int(self.verdict[row]), float(self.probability[row])
+        policy = self.model.policy_
+        lacking = self.model.lacking(self.elements[row])
+        if verdict == UNSCORED:
+            names = lacking or [element for _, element, _ in self.members]
+            return f"Not scored: {_few(names)} {'is' if len(names) == 1 else 'are'} missing or empty."
+        believed = f"P(bad) is {p:.3g}" if np.isfinite(p) else f"the score is {self.score[row]:.3g}"
+        if not self.complete[row]:
+            return f"Unsure: {_few(lacking)} {'is' if len(lacking) == 1 else 'are'} missing, so nothing is automatic."
+        if policy is None:
+            return f"Unsure: {believed}, and {self.model.no_policy_}"
+        if verdict == GOOD:
+            return f"Good: {believed}, below {policy.t_good_:.3g}."
+        if verdict == BAD:
+            return f"Bad: {believed}, above {policy.t_bad_:.3g}; {self._oddest(row)}"
+        if np.isnan(policy.t_good_) and np.isnan(policy.t_bad_):
+            return f"Unsure: {believed}, and there is no guarantee. {policy.refusal_}"
+        low = "nothing is called good" if np.isnan(policy.t_good_) else f"good is below {policy.t_good_:.3g}"
+        high = "nothing is called bad" if np.isnan(policy.t_bad_) else f"bad above {policy.t_bad_:.3g}"
+        return f"Unsure: {believed}; {low}, {high}."
+
+    def _oddest(self, row: int) -> str:
+        odd = self.odd_elements(row, most=1)
+        return f"{odd[0].element} is the oddest element." if odd else "no single element stands out."
+
+    @property
+    def reasons(self) -> list[str]:
+        return [self.reason(row) for row in range(len(self))]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many lumisections are good, bad, unsure and unscored; together all of them."""
+        return {word: int((self.verdict == value).sum()) for value, word in WORDS.items()}
+
+    def segments(self) -> list[Segment]:
+        """The runs cut where the verdict changes: a partition of the lumisections."""
+        return segments(self.verdict, self.conditions)
+
+    def odd_elements(self, row: int, *, most: int = 5) -> tuple[OddElement, ...]:
+        """The elements that stand out most, the oddest first; each once, by the detector that finds it oddest."""
+        values = np.nan_to_num(self.elements[row], nan=-1.0)
+        found: dict[str, OddElement] = {}
+        for place in np.argsort(-values, kind="stable"):
+            if values[place] < ODD or len(found) == most:
+                break
+            detector, element, group = self.members[place]
+            found.setdefault(element, OddElement(element, detector, group, float(values[place])))
+        return tuple(found.values())
+
+    def evidence(self, row: int, *, features: bool = False) -> Evidence:
+        """What speaks for the verdict on this row. `features` adds SHAP values of the classifier (loads shap)."""
+        return self.model.evidence(self, row, features=features)
+
+    def evidence_of(self, stretch: Stretch, *, features: bool = False) -> Evidence:
+        """The evidence at the peak of a stretch."""
+        return self.evidence(stretch.peak, features=features)
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,334 @@
+"""Training a system model in order of time, so that nothing judges what it has learned from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import ExtraTreesClassifier
+
+from mlcore.calibration import ProbabilityCalibrator
+from mlcore.conditions import BoolArray, Conditions, FloatArray, IntArray
+from mlcore.detectors.base import Detector, check_weights
+from mlcore.detectors.ensemble import Ensemble
+from mlcore.errors import BadLabels, ShapeError, TooFewData
+from mlcore.evaluate import auc, average_precision, confusion, reliability
+from mlcore.explain import CaseLibrary, kept_cases
+from mlcore.selective import SelectivePolicy
+from mlcore.splits import chronological, run_folds
+
+from .config import DetectorConfig, SystemConfig
+from .inputs import TABLE, Data, Inputs, check_rows, gather, same_rows
+from .layer import columns, fit_layer, separating, unseen_scores
+from .model import SystemModel, policy_weights, score_table, summaries_of
+from .signature import signature
+
+#: fewest bad lumisections from which a classifier, a calibration, a family can be learned
+FEWEST_BAD, FEWEST_BAD_TO_CALIBRATE, FEWEST_OF_FAMILY = 10, 10, 8
+#: share of bad labels from which they are looked at with suspicion
+MOSTLY = 0.5
+#: past cases that a model remembers
+CASES = 3000
+
+
+def train(
+    blocks: Sequence[Data],
+    labels: npt.ArrayLike | None = None,
+    config: SystemConfig | None = None,
+    *,
+    weights: npt.ArrayLike | None = None,
+    confirmed: npt.ArrayLike | None = None,
+    families: npt.ArrayLike | None = None,
+    conditions: Conditions | None = None,
+    lineage: dict[str, Any] | None = None,
+) -> SystemModel:
+    """Train a system model.
+
+    Whole runs are dealt in order of time into four parts (`config.shares`): the detectors learn from the first; the
+    classifier from the first two, where every run is scored by detectors that have not seen it; the third calibrates
+    its probabilities; from the last, that nothing else has seen, the policy gets its thresholds and guarantee.
+
+    Parameters
+    ----------
+    blocks : HistogramBlock, one per element, and FeatureTable.
+    labels : (n,) 0 good, 1 bad, NaN for lumisections that nobody has labelled; None when nothing is labelled. Row by
+        row those of `conditions`, or of the inputs, which then must all have the same lumisections in the same order.
+    weights : (n,) how far each label is believed, see `mlcore.labels`.
+    confirmed : (n,) which labels may be used for the guarantee; all that there are when None.
+    families : (n,) name of the defect family of bad lumisections, empty where not known.
+    lineage : anything about where the data come from; goes into the manifest.
+
+    Without bad labels the model is unsupervised: it scores and finds stretches, and everything is unsure.
+    Raises TooFewData, BadLabels, ShapeError.
+    """
+    config = config or SystemConfig()
+    if conditions is None and labels is not None and not same_rows(blocks):
+        raise ShapeError("the inputs have different lumisections; give `conditions`, to which the labels belong.")
+    inputs = gather(blocks, conditions)
+    told = _Told.of(inputs, labels, weights, confirmed, families)
+    return _Training(inputs, told, config, lineage or {}).run()
+
+
+class _Told:
+    """What people said of each lumisection, in the order of the inputs."""
+
+    def __init__(
+        self, y: FloatArray, weights: FloatArray, confirmed: BoolArray, families: npt.NDArray[np.str_]
+    ) -> None:
+        self.y, self.weights, self.confirmed, self.families = y, weights, confirmed, families
+
+    @classmethod
+    def of(cls, inputs: Inputs, labels: Any, weights: Any, confirmed: Any, families: Any) -> _Told:
+        n, order = len(inputs), inputs.order
+        y = np.full(n, np.nan) if labels is None else np.asarray(labels, dtype=np.float64)
+        check_rows("labels", y, n)
+        if not np.isin(y[~np.isnan(y)], (0, 1)).all():
+            raise BadLabels(f"labels are 0, 1, or NaN for not labelled; found {np.unique(y)[:5].tolist()}.")
+        believed = check_weights(weights, n)
+        sure = ~np.isnan(y) if confirmed is None else np.asarray(confirmed, dtype=bool)
+        names = np.full(n, "") if families is None else np.asarray(families).astype(str)
+        check_rows("confirmed", sure, n)
+        check_rows("families", names, n)
+        trust = np.ones(n) if believed is None else believed
+        return cls(y[order], trust[order], (sure & ~np.isnan(y))[order], names[order])
+
+
+class _Training:
+    """One training, step by step; the model is complete after `run`."""
+
+    def __init__(self, inputs: Inputs, told: _Told, config: SystemConfig, lineage: dict[str, Any]) -> None:
+        self.inputs, self.told, self.config = inputs, told, config
+        self.parts = chronological(inputs.conditions, config.shares, gap=config.gap)
+        self.model = SystemModel(config)
+        self.model.lineage_ = {**lineage, **_lineage(inputs, self.parts, told)}
+        self.model.fingerprint_ = fingerprint(inputs, told.y, told.weights, told.families, config)
+
+    def run(self) -> SystemModel:
+        model, learn = self.model, self.parts[0] | self.parts[1]
+        self._distrust()
+        self._detectors()
+        rows = np.flatnonzero(learn)
+        seen = self._unseen(rows)
+        bad = self.told.y[rows] == 1
+        model.robust_ = Ensemble(mode="robust").fit(score_table(seen[~bad], self.inputs.conditions.select(rows[~bad])))
+        self._classifier(rows, seen)
+        self._library(rows, seen)
+        self._judge()
+        return model
+
+    def _detectors(self) -> None:
+        """The final copies, their scale, and what must be there for a verdict."""
+        config, told, model = self.config, self.told, self.model
+        early, judged = self.parts[0], self.parts[1]
+        model.layer_ = fit_layer(
+            self.inputs, config.detectors, told.y, told.weights,
+            early=early, judged=judged, random_state=config.random_state,
+        )  # fmt: skip
+        model.notes_ = list(model.layer_.notes)
+        model.needed_ = config.elements or tuple(
+            name for name in model.layer_.elements if self.inputs.present(name)[early | judged].mean() > 0.9
+        )
+        without = [name for name in config.elements if name not in model.layer_.elements]
+        if without:
+            raise TooFewData(f"no detector could be fitted on {', '.join(without)}, which the configuration needs.")
+
+    def _unseen(self, rows: IntArray) -> FloatArray:
+        """Scaled scores of the first two parts, by detectors that have not seen the run: the second part by the final
+        ones, the first by copies that were fitted on other runs of it."""
+        config, told = self.config, self.told
+        seen = np.full((len(self.inputs), len(self.model.layer_.members)), np.nan)
+        later, first = np.flatnonzero(self.parts[1]), np.flatnonzero(self.parts[0])
+        seen[later] = self.model.layer_.scaled(self.inputs.select(later))
+        if np.nansum(told.y[rows]) >= FEWEST_BAD and len(np.unique(self.inputs.conditions.run[first])) >= 2:
+            seen[first] = unseen_scores(
+                self.inputs.select(first), config.detectors, told.y[first], told.weights[first], self.model.layer_,
+                folds=config.folds, random_state=config.random_state,
+            )  # fmt: skip
+        else:
+            seen[first] = self.model.layer_.scaled(self.inputs.select(first))
+        return seen[rows]
+
+    def _distrust(self) -> None:
+        """Where most is labelled bad, detectors that know no labels must agree that this is the odder part."""
+        told, config, early = self.told, self.config, self.parts[0]
+        known = np.flatnonzero(~np.isnan(told.y) & early)
+        bad = told.y[known] == 1
+        if min(bad.sum(), (~bad).sum()) < FEWEST_BAD or bad.mean() < MOSTLY:
+            return
+        unlabelled = np.full(len(told.y), np.nan)
+        layer = fit_layer(
+            self.inputs, [one for one in config.detectors if not one.build(0).supervised], unlabelled, told.weights,
+            early=early, judged=early, random_state=config.random_state,
+        )  # fmt: skip
+        scaled = layer.scaled(self.inputs.select(known))
+        table = score_table(scaled, self.inputs.conditions.select(known))
+        area = auc(Ensemble(mode="robust").fit(table).score(table), told.y[known].astype(np.int64))
+        if not area > 0.5:
+            raise BadLabels(
+                f"{bad.mean():.0%} are labelled bad, and they look more ordinary than the others (AUC {area:.2f} of "
+                "detectors that know no labels): are the labels swapped? 0 is good, 1 is bad."
+            )
+
+    def _classifier(self, rows: IntArray, seen: FloatArray) -> None:
+        """The supervised step, with out-of-fold scores of its own for when the third part is too small to calibrate."""
+        model, config, told = self.model, self.config, self.told
+        part = self.inputs.select(rows)
+        table = columns(
+            seen, summaries_of(model.robust_, seen, part.conditions), model.layer_, part,
+            window=config.window, shapes=config.shape_features,
+        )  # fmt: skip
+        y, trust = told.y[rows], told.weights[rows]
+        known = np.flatnonzero(~np.isnan(y) & (trust > 0))
+        self.bad_cases = (table, y)
+        model.classifier_, model.columns_ = None, []
+        self.folded = (np.empty(0), np.empty(0), np.empty(0))
+        if config.classifier == "none" or np.nansum(y[known]) < FEWEST_BAD or (y[known] == 0).sum() < FEWEST_BAD:
+            model.notes_.append("no classifier was trained: too few bad or good labels, or none was wanted.")
+            return
+        labelled, target = table.select(known), y[known].astype(np.int64)
+        model.columns_ = separating(labelled, target, trust[known], config.most_features)
+        labelled = model.chosen(labelled)
+        folds = min(config.folds, len(np.unique(labelled.conditions.run)))
+        out = np.full(known.size, np.nan)
+        for train_rows, test_rows in run_folds(labelled.conditions, folds) if folds >= 2 else ():
+            if len(np.unique(target[train_rows])) == 2:
+                copy = self._build().fit(
+                    labelled.select(train_rows), target[train_rows], weights=_unless_alike(trust[known][train_rows])
+                )
+                out[test_rows] = copy.score(labelled.select(test_rows))
+        self.folded = (out, target.astype(np.float64), trust[known])
+        model.classifier_ = self._build().fit(labelled, target, weights=_unless_alike(trust[known]))
+
+    def _build(self) -> Detector:
+        config = self.config
+        return DetectorConfig(config.classifier, config.classifier_parameters).build(config.random_state)
+
+    def _library(self, rows: IntArray, seen: FloatArray) -> None:
+        """Past cases, and the classifier of families among the bad."""
+        model, told, conditions = self.model, self.told, self.inputs.conditions
+        kept = rows[kept_cases(told.y[rows] == 1, np.asarray(np.isfinite(seen).any(axis=1)), CASES)]
+        scaled = np.full((len(self.inputs), seen.shape[1]), np.nan)
+        scaled[rows] = seen
+        looks = signature(model.layer_, self.inputs, scaled, kept)
+        bad, families = told.y[kept] == 1, told.families[kept]
+        model.cases_ = CaseLibrary().fit(looks, conditions.select(kept), bad, families)
+        names, counts = np.unique(families[bad], return_counts=True)
+        model.families_ = [str(name) for name, n in zip(names, counts, strict=True) if name and n >= FEWEST_OF_FAMILY]
+        model.family_trees_ = None
+        if len(model.families_) >= 2:
+            wanted = np.flatnonzero(bad & np.isin(families, model.families_))
+            trees = ExtraTreesClassifier(
+                120, min_samples_leaf=2, class_weight="balanced", random_state=self.config.random_state
+            )
+            model.family_trees_ = trees.fit(
+                looks[wanted],
+                np.searchsorted(model.families_, families[wanted]),
+                sample_weight=np.maximum(told.weights[kept][wanted], 1e-6),
+            )
+
+    def _judge(self) -> None:
+        """Calibration on the third part, policy and figures on the last."""
+        model, told, conditions = self.model, self.told, self.inputs.conditions
+        third, last = (np.flatnonzero(part) for part in self.parts[2:])
+        rows = np.concatenate([third, last])
+        # Both parts are scored as one, as in use: lumisections see their neighbours of the same run, and runs lie whole
+        # in one part.
+        answer = model.score_inputs(self.inputs.select(rows))
+        score, complete = answer.score, answer.complete
+        here = np.arange(len(rows)) < len(third)
+        model.calibrator_ = self._calibrator(score[here], told.y[third], told.weights[third])
+        p = model.probability_of(score)
+        sure = ~here & told.confirmed[rows]
+        model.policy_ = None
+        if sure.any():
+            config = self.config
+            policy = SelectivePolicy(pollution=config.pollution, loss=config.loss, confidence=config.confidence)
+            lumi = policy_weights(conditions.select(rows[sure]))
+            # What is not complete is not decided automatically, so it has no part in the promise either.
+            decided = np.where(complete[sure], model.decision_scale(score, p)[sure], np.nan)
+            model.policy_ = policy.fit(
+                decided, told.y[rows[sure]].astype(np.int64), conditions.run[rows[sure]], weights=lumi
+            )
+            model.guarantee_ = model.policy_.report_
+        model.metrics_ = _metrics(model, score, p, complete, told.y[rows], conditions.select(rows), ~here)
+
+    def _calibrator(self, score: FloatArray, y: FloatArray, weights: FloatArray) -> ProbabilityCalibrator | None:
+        """From the third part, with the classifier's out-of-fold scores if that has too few bad; None without any."""
+        out, target, trust = self.folded
+        known = ~np.isnan(y) & np.isfinite(score)
+        s, t, w = score[known], y[known], weights[known]
+        if (t == 1).sum() < FEWEST_BAD_TO_CALIBRATE or (t == 0).sum() < FEWEST_BAD_TO_CALIBRATE:
+            usable = np.isfinite(out)
+            s, t, w = (np.concatenate(pair) for pair in ((s, out[usable]), (t, target[usable]), (w, trust[usable])))
+        if (t == 1).sum() < FEWEST_BAD_TO_CALIBRATE or (t == 0).sum() < FEWEST_BAD_TO_CALIBRATE:
+            return None
+        calibrator: ProbabilityCalibrator = ProbabilityCalibrator().fit(s, t.astype(np.int64), weights=w)
+        return calibrator
+
+
+def _unless_alike(weights: FloatArray) -> FloatArray | None:
+    """None for weights that are all the same: boosting bins unweighted data much faster."""
+    return weights if np.ptp(weights) > 0 else None
+
+
+def _lineage(inputs: Inputs, parts: tuple[BoolArray, ...], told: _Told) -> dict[str, Any]:
+    said = {}
+    for name, part in zip(("detectors", "classifier", "calibration", "guarantee"), parts, strict=True):
+        runs, y = inputs.conditions.run[part], told.y[part]
+        said[name] = {
+            "first_run": int(runs.min()),
+            "last_run": int(runs.max()),
+            "runs": len(np.unique(runs)),
+            "lumisections": int(part.sum()),
+            "bad": int((y == 1).sum()),
+            "good": int((y == 0).sum()),
+            "confirmed": int(told.confirmed[part].sum()),
+        }
+    return said
+
+
+def fingerprint(
+    inputs: Inputs, labels: FloatArray, weights: FloatArray, families: npt.NDArray[np.str_], config: SystemConfig
+) -> str:
+    """Changes when anything that a training depends on changes: data, conditions, labels, weights, configuration."""
+    digest = hashlib.sha256(json.dumps(config.as_json(), sort_keys=True, default=str).encode())
+    parts: list[Any] = [labels, weights, np.char.encode(families, "utf-8"), inputs.conditions.key]
+    parts += [getattr(inputs.conditions, name) for name in ("luminosity", "pileup", "events", "time")]
+    for name, block in sorted(inputs.blocks.items()):
+        digest.update(name.encode())
+        parts += [*(axis.edges for axis in block.axes), block.counts]
+    if inputs.table is not None:
+        digest.update(json.dumps([TABLE, inputs.table.names]).encode())
+        parts.append(inputs.table.values)
+    for part in parts:
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
+
+
+def _metrics(  # noqa: PLR0917  # aligned columns of one table
+    model: SystemModel,
+    score: FloatArray,
+    p: FloatArray,
+    complete: BoolArray,
+    y: FloatArray,
+    conditions: Conditions,
+    last: BoolArray,
+) -> dict[str, Any]:
+    """Figures on the last part, that nothing but the policy has seen."""
+    rows = last & ~np.isnan(y)
+    said: dict[str, Any] = {"lumisections": int(rows.sum()), "bad": int(np.nansum(y[rows]))}
+    said["scored"] = float(np.isfinite(score[rows]).mean()) if rows.any() else float("nan")
+    if not rows.any() or np.nansum(y[rows]) in (0, rows.sum()):
+        return said
+    truth, lumi = y[rows].astype(np.int64), policy_weights(conditions.select(rows))
+    said["auc"] = auc(score[rows], truth, lumi)
+    said["average_precision"] = average_precision(score[rows], truth, lumi)
+    if np.isfinite(p[rows]).any():
+        said["calibration_error"] = reliability(p[rows], truth, lumi).error
+    verdict = model.verdicts(score[rows], p[rows], complete[rows], np.isfinite(score[rows]))
+    table = confusion(verdict, truth, lumi)
+    return {**said, "pollution": table.pollution, "loss": table.loss, "automatic": table.automatic}
