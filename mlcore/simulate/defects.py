@@ -22,6 +22,7 @@ from .year import Year
 PREVALENCES = {"usual": 0.10, "hard": 0.25, "clean": 0.02}
 MIXTURE = (SHORT,) * 6 + (TO_END,) * 3 + (MULTI_RUN,)
 LEVELS = 9
+LONGEST_SHORT = 10
 #: no single defect fills more than this share of what a part of the year may have
 LARGEST = 0.25
 
@@ -121,13 +122,15 @@ class _Part:
         while (room := target - int(self.bad.sum())) > 0:
             duration = next(self.durations)
             family = self._family(duration)
-            low, high = np.log(family.strengths)
-            strength = float(np.exp(low + (high - low) * next(self.levels) / (LEVELS - 1)))
             place = self._place(family, duration, min(room, max(10, round(LARGEST * target))))
             if place is None:  # too little room is left for that; only a short one fits
-                duration, place = SHORT, self._place(family, SHORT, room)
+                duration = SHORT
+                family = family if SHORT in family.durations else self._family(SHORT)
+                place = self._place(family, SHORT, room)
             if place is None:
                 continue
+            low, high = np.log(family.strengths)
+            strength = float(np.exp(low + (high - low) * next(self.levels) / (LEVELS - 1)))
             planted.append(Defect(0, family, strength, duration, *place))
             for system in (family.system, *family.spoils):
                 self.taken[system][slice(*place)] = True
@@ -159,9 +162,9 @@ class _Part:
     def _stop(self, start: int, duration: str, most: int) -> int | None:
         end = self._end_of_run(start)
         if duration == SHORT:
-            return min(start + int(self.rng.integers(1, 11)), end, start + most)
+            return min(start + int(self.rng.integers(1, LONGEST_SHORT + 1)), end, start + most)
         if duration == TO_END:
-            return end if end - start <= most else None
+            return end if LONGEST_SHORT < end - start <= most else None
         last = self.year.run_place[start]
         for _ in range(int(self.rng.integers(1, 4))):
             following = np.flatnonzero(self.open & (self.year.run_place == last + 1))

@@ -120,9 +120,12 @@ def shifters_of(year: Year, habits: LabelHabits, streams: Streams) -> Shifters:
     twice = np.zeros(len(year.runs), dtype=bool)
     twice[rng.permutation(len(twice))[: round(habits.second_reader * len(twice))]] = True
     other = (on_shift + rng.integers(1, SHIFTERS, len(twice))) % SHIFTERS
+    # Centred, so that the people of a year together are as good as the habits say.
+    bias = rng.normal(0.0, habits.bias, (2, SHIFTERS))
+    bias -= bias.mean(axis=1, keepdims=True)
     return Shifters(
-        sees=rng.normal(0.0, habits.bias, SHIFTERS),
-        invents=rng.normal(0.0, habits.bias, SHIFTERS),
+        sees=bias[0],
+        invents=bias[1],
         on_shift=on_shift,
         second=np.where(twice, other, -1),
     )
