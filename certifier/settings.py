@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "certifier.ops",
     "certifier.runs",
     "certifier.defects",
+    "certifier.monitoring",
     "certifier.review",
     "certifier.goodruns",
     "certifier.api",

@@ -123,6 +123,22 @@ def can_manage_systems(user: Any) -> Verdict:
     return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Changing the list of systems")
 
 
+def can_change_elements(user: Any) -> Verdict:
+    return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Changing monitoring elements")
+
+
+def can_manage_models(user: Any) -> Verdict:
+    return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Registering or promoting a model")
+
+
+def can_set_mode(user: Any) -> Verdict:
+    return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Switching the mode of a system")
+
+
+def can_score(user: Any) -> Verdict:
+    return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Scoring runs")
+
+
 def can_manage_people(user: Any) -> Verdict:
     return _needs(_is(user, Role.ADMIN), "admin", "Granting roles")
 

@@ -15,6 +15,7 @@ from certifier.accounts import demo_accounts
 from certifier.accounts.models import User
 from certifier.defects.models import Defect, Entry, Tag
 from certifier.goodruns.models import GoodRunList
+from certifier.monitoring.models import Element, Part
 from certifier.ops import jobs
 from certifier.ops import services as ops
 from certifier.ops.models import LIVE, Job, JobState, Trigger
@@ -87,6 +88,10 @@ def summary() -> list[tuple[str, str]]:
         ("runs", f"{Run.objects.count():,}"),
         ("lumisections", f"{Lumisection.objects.count():,}"),
         ("recorded", f"{recorded / 1e3:,.1f} /pb"),
+        (
+            "histograms",
+            f"{Part.objects.aggregate(sum=Sum('histograms'))['sum'] or 0:,} of {Element.objects.count():,} elements",
+        ),
         ("defects", f"{Defect.objects.count() - virtual:,} primary, {virtual:,} virtual"),
         ("entries", f"{Entry.objects.count():,}"),
         ("tags", ", ".join(Tag.objects.order_by("id").values_list("name", flat=True))),

@@ -20,11 +20,13 @@ from certifier.defects import services as defects
 from certifier.defects.models import Source, Tag
 from certifier.goodruns import formats
 from certifier.goodruns import services as goodruns
+from certifier.monitoring import services as monitoring
+from certifier.monitoring.models import Element
 from certifier.review import services as review
 from certifier.runs import services as runs
 from certifier.runs.models import Run
 
-from . import catalogue, history, people, signatures, world
+from . import catalogue, histograms, history, people, signatures, world
 from .history import Visit
 from .signatures import Act
 
@@ -34,6 +36,7 @@ FIRST_TAG_AT = world.at(20, 12, 0)
 SECOND_TAG_AT = world.at(28, 12, 0)
 PERIOD_K, PERIODS_KL = "350013-350361", "350013-350771"
 REQUIRED = "PHYS_ALL_GOOD"
+EXPRESS = f"{world.PROJECT}.express_express.x554_m1971"
 FIRST_LIST = f"data18_13TeV.periodK_pro22-01_{REQUIRED}"
 NEWEST_LIST = f"data18_13TeV.periodKL_pro22-02_{REQUIRED}"
 READY_LIST = "data18_13TeV.periodKL_online_ready"
@@ -125,7 +128,18 @@ class Loader:
             for name, stage, facts in datasets_of(run):
                 runs.put_dataset(actor=None, run=run.number, name=name, stage=stage, facts=facts)
         runs.import_reference_runs(actor=None, references=list(references(self.runs).items()), source="demo")
+        self.monitor()
         self.rows = {run.number: run for run in Run.objects.all()}
+
+    def monitor(self) -> None:
+        """The histograms of the express processing of a few runs, and who looks after which."""
+        self.say("histograms")
+        by_number = {run.number: run for run in self.runs}
+        for number in histograms.RUNS:
+            blocks = list(histograms.blocks(by_number[number]))
+            monitoring.ingest(actor=None, run=number, dataset=EXPRESS, blocks=blocks)
+        for element in Element.objects.all():
+            monitoring.change_element(actor=None, element=element, system=histograms.SYSTEM_OF[element.path])
 
     def live_through(self) -> None:
         """Entries and signatures in the order of time, and in between what a coordinator does."""
@@ -226,7 +240,7 @@ def datasets_of(run: world.WorldRun) -> Iterator[tuple[str, str, dict[str, Any]]
     if not run.last:
         return
     yield (
-        f"{world.PROJECT}.express_express.x554_m1971",
+        EXPRESS,
         "express",
         {"events": run.attributes["streams"]["express_express"]},
     )

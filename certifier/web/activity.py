@@ -130,6 +130,15 @@ def _list(group: Sequence[Change]) -> str:
     return f"published the list {data.get('name', '')}: {runs:,} runs, {lumisections:,} lumisections"
 
 
+def _histograms(group: Sequence[Change]) -> str:
+    count = sum(change.data.get("histograms", 0) for change in group)
+    return f"sent {count:,} histograms of {_of_runs(group)}"
+
+
+def _element(change: Change) -> str:
+    return str(change.data.get("element", ""))
+
+
 def _anything(group: Sequence[Change]) -> str:
     of_runs = _of_runs(group)
     return f"{group[0].kind}{f' of {of_runs}' if of_runs else ''}"
@@ -140,6 +149,10 @@ WORDS = {
     "runs.lumisections": _lumisections,
     "runs.dataset": lambda group: f"named datasets of {_of_runs(group)}",
     "runs.reference_runs": lambda group: "set reference runs",
+    "monitoring.histograms": _histograms,
+    "monitoring.element": lambda group: (
+        f"changed monitoring elements: {_some([_element(one) for one in group], '{} others')}"
+    ),
     "defects.entries": _entries,
     "defects.definitions": _definitions,
     "defects.tag": _tag,

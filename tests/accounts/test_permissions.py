@@ -30,6 +30,10 @@ MAY = {
     "reopen PIXEL": {"chi", "ova"},
     "publish": {"chi", "ova"},
     "manage_systems": {"chi", "ova"},
+    "change_elements": {"chi", "ova"},
+    "manage_models": {"chi", "ova"},
+    "set_mode": {"chi", "ova"},
+    "score": {"chi", "ova"},
     "manage_people": {"ova"},
     "manage_jobs": {"chi", "ova"},
 }

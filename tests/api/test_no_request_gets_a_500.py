@@ -59,6 +59,9 @@ def world(chi: User, systems: Any, api: Callable[[User], APIClient]) -> dict[str
     post("defect-entries/", {"entries": [{"run": 358031, "defect": "LAR_HV", "lumisections": "3-5"}]})
     post("tags/", {"name": "first", "description": ""})
     post("sign-offs/", {"run": 358031, "system": "LAR", "stage": "express", "action": "sign"})
+    axes = [{"name": "time", "edges": [0.0, 1.0, 2.0]}]
+    sent = {"element": "LAr/time", "axes": axes, "lumisections": "1-2", "counts": [[1, 2], [3, 4]]}
+    post("runs/358031/histograms/?dataset=express", {"histograms": [sent]})
     lists = [
         post("good-run-lists/", {"name": name, "tag": "first", "require": ["PHYS_GOOD"], "signed_off": False})["id"]
         for name in ("one", "two")
@@ -73,6 +76,9 @@ def world(chi: User, systems: Any, api: Callable[[User], APIClient]) -> dict[str
         "a": "first",
         "b": "HEAD",
         "lumisections": "1-4 9",
+        "element": "LAr/time",
+        "path": "LAr/time",
+        "dataset": "express",
         "require": ["PHYS_GOOD"],
         "ignore": ["LAR_HV"],
         "lists": lists,

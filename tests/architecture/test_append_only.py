@@ -14,8 +14,9 @@ from certifier.audit.append_only import AppendOnlyError, AppendOnlyModel
 from certifier.audit.models import AuditEvent
 from certifier.defects.models import Defect, Definition, Entry, LogicVersion, Source, Tag
 from certifier.goodruns.models import GoodRunList, GoodRunListRun, ListDocument, Origin
+from certifier.monitoring.models import Element, Part
 from certifier.review.models import Action, SignOff, Stage
-from certifier.runs.models import Change
+from certifier.runs.models import Change, Dataset
 from tests import cast
 
 PROMISED = {
@@ -29,6 +30,7 @@ PROMISED = {
     GoodRunList,
     GoodRunListRun,
     ListDocument,
+    Part,
 }
 MODELS = sorted(
     (model for model in apps.get_models() if issubclass(model, AppendOnlyModel)), key=lambda model: model._meta.label
@@ -66,6 +68,17 @@ def row_of(model: type[models.Model]) -> models.Model:
         GoodRunList: lambda: golden,
         GoodRunListRun: lambda: GoodRunListRun.objects.create(list=golden, run_number=1, lumisections="1"),
         ListDocument: lambda: ListDocument.objects.create(list=golden, name="d", sha256="0" * 64, content={}),
+        Part: lambda: Part.objects.create(
+            dataset=Dataset.objects.create(run=run, name="express"),
+            element=Element.objects.create(path="LAr/time", axes=[], created_at=now),
+            lumisections="1-4",
+            file="f",
+            row_group=0,
+            sha256="0" * 64,
+            histograms=4,
+            entries=1.0,
+            at=now,
+        ),
     }
     return rows[model]()
 

@@ -32,6 +32,8 @@ def test_it_tells_an_import_of_many_runs_in_one_line() -> None:
         ("runs.lumisections", 7, {"lumisections": ""}, "chi sent lumisections of run 7"),
         ("defects.entries", 7, {"count": 1, "defects": ["A"]}, "chi recorded 1 entry on run 7: A"),
         ("defects.definitions", None, {"summary": "EMBA defined"}, "chi changed the logic: EMBA defined"),
+        ("monitoring.histograms", 7, {"histograms": 1200}, "chi sent 1,200 histograms of run 7"),
+        ("monitoring.element", None, {"element": "A/one"}, "chi changed monitoring elements: A/one"),
         ("defects.tag", None, {"name": "pro22-01"}, "chi made the tag pro22-01"),
         ("review.sign_off", 7, {"system": "LAR", "stage": "bulk", "action": "sign"}, "chi signed LAR bulk of run 7"),
         ("goodruns.list", None, {"id": 1, "name": "A", "runs": 12, "lumisections": 3400},
