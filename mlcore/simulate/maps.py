@@ -162,12 +162,18 @@ def muon_chamber(width: int = 60, *, station: int = 1, random_state: int = 0) ->
 class RegionReadout:
     """A detector that reads whole regions around what it found interesting, so hits come in clusters.
 
-    share : fraction of the hits that come this way. hits : how many hits one region puts into each of its channels.
-    region : its size along the first two axes. A channel varies about 1 + share x hits times more than Poisson.
+    share : fraction of the hits that come this way. hits : how many one region puts into each of its channels, on average
+    and with a relative `spread` between regions. region : its size along the first two axes. A channel then varies
+    1 + share x hits x (1 + spread²) times more than Poisson.
+
+    The defaults give what the real images of the ECAL barrel show that are in ../shared/data/cms_hist: 12 times the
+    variance of Poisson at 290 hits per tower, correlations of 0.57 and 0.34 with the next and the second tower, and one
+    tower in a thousand above 1.88 times what is usual there.
     """
 
     share: float = 0.9
-    hits: float = 8.0
+    hits: float = 6.5
+    spread: float = 1.0
     region: tuple[int, int] = (3, 3)
 
 
@@ -243,7 +249,11 @@ class OccupancyModel:
         plane = (len(healthy), *healthy.shape[1:3], *([1] * (healthy.ndim - 3)))
         size = region_sums(np.ones((1, *plane[1:])), self.geometry.axes, readout.region)
         rate = usual.reshape((-1, *([1] * (healthy.ndim - 1)))) / (readout.region[0] * readout.region[1])
-        found = region_sums(rng.poisson(rate, plane), self.geometry.axes, readout.region)
+        thrown = rng.poisson(rate, plane).astype(np.float64)
+        if readout.spread:
+            # The sum of n gamma-distributed sizes is gamma-distributed again.
+            thrown = rng.standard_gamma(thrown / readout.spread**2) * readout.spread**2
+        found = region_sums(thrown, self.geometry.axes, readout.region)
         excess = found / np.where(rate > 0, rate * size, 1.0) - (rate > 0)
         return np.asarray(1.0 + readout.share * excess)
 

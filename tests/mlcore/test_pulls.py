@@ -50,7 +50,7 @@ def test_it_keeps_the_contract() -> None:
 
 @pytest.mark.parametrize(
     "model",
-    [BARREL, OccupancyModel(ecal_barrel(), readout=RegionReadout(0.9, 8.0)), OccupancyModel(muon_chamber(60))],
+    [BARREL, OccupancyModel(ecal_barrel(), readout=RegionReadout(0.9, 6.5)), OccupancyModel(muon_chamber(60))],
     ids=["barrel", "barrel read out in regions", "chamber"],
 )
 def test_pulls_of_good_lumisections_have_unit_variance(model: OccupancyModel) -> None:

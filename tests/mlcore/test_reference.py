@@ -115,7 +115,7 @@ def test_lumisections_of_no_weight_teach_nothing() -> None:
 def test_poisson_counts_have_no_excess_and_regions_have() -> None:
     where = conditions(150)
     quiet = OccupancyModel(ecal_barrel())
-    loud = OccupancyModel(ecal_barrel(), readout=RegionReadout(share=0.9, hits=8.0))
+    loud = OccupancyModel(ecal_barrel(), readout=RegionReadout(share=0.9, hits=8.0, spread=0.0))
     rng = np.random.default_rng(0)
     poisson, regions = (
         Reference().fit(model.draw(where, rng)).predict(where).variance / model.expected(where)

@@ -85,8 +85,9 @@ def test_good_counts_are_poisson() -> None:
     assert (counts[~lively] == 0).all()
 
 
-def test_reading_out_regions_keeps_the_mean_and_widens_the_spread() -> None:
-    readout = RegionReadout(share=0.8, hits=10.0)
+@pytest.mark.parametrize(("hits", "size_spread"), [(10.0, 0.0), (5.0, 1.0)])
+def test_reading_out_regions_keeps_the_mean_and_widens_the_spread(hits: float, size_spread: float) -> None:
+    readout = RegionReadout(share=0.8, hits=hits, spread=size_spread)
     model = OccupancyModel(ecal_barrel(), gain_spread=0.0, readout=readout)
     where = conditions(200)
     counts = model.draw(where, np.random.default_rng(2)).counts.astype(float)
