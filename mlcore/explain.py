@@ -39,7 +39,7 @@ class OddBin:
 
 def odd_bins(detector: HasPulls, block: HistogramBlock, *, most: int = 5, least: float = 3.0) -> list[list[OddBin]]:
     """For each lumisection of a block its `most` oddest bins whose |pull| is at least `least`, the oddest first."""
-    pulls = np.asarray(detector.pulls(block), dtype=np.float64).reshape(len(block), -1)
+    pulls = np.asarray(detector.pulls(block), dtype=np.float64).reshape(len(block), int(np.prod(block.bins)))
     size = np.abs(np.nan_to_num(pulls, nan=0.0))
     most = min(most, size.shape[1])
     best = np.argpartition(-size, most - 1, axis=1)[:, :most] if len(block) else np.zeros((0, most), dtype=np.int64)
@@ -137,15 +137,14 @@ class CaseLibrary:
 
     Parameters
     ----------
-    dimensions : at most this many principal axes. shrinkage : part of the mean variance added to each.
+    shrinkage : part of the mean variance that is added to the variance along each axis.
 
     Attributes
     ----------
     centre_, axes_ : the whitening. cases_ (m, d), run_, lumisection_, bad_, family_ : the library.
     """
 
-    def __init__(self, *, dimensions: int = 24, shrinkage: float = 0.1) -> None:
-        self.dimensions = dimensions
+    def __init__(self, *, shrinkage: float = 0.1) -> None:
         self.shrinkage = shrinkage
 
     def fit(
@@ -166,11 +165,9 @@ class CaseLibrary:
         self.centre_ = np.where(known, good, 0.0).sum(axis=0) / count
         centred = np.where(known, good - self.centre_, 0.0)
         values, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
-        values, vectors = values[::-1][: self.dimensions], vectors[:, ::-1][:, : self.dimensions]
         usual = float(np.maximum(values, 0).mean()) * self.shrinkage + 1e-12
-        # Bad cases leave in directions in which good ones do not vary; those count with the shrunk width.
+        # Bad cases leave in directions in which good ones do not vary; all axes are kept, those with the shrunk width.
         self.axes_ = vectors / np.sqrt(np.maximum(values, 0.0) + usual)
-        self.width_ = float(np.sqrt(usual))
         self.cases_ = self._whiten(evidence)
         self.run_, self.lumisection_ = conditions.run, conditions.lumisection
         self.bad_, self.family_ = bad, names
@@ -187,13 +184,7 @@ class CaseLibrary:
         return max(float(np.median(known)), 1e-9)
 
     def _whiten(self, evidence: FloatArray) -> FloatArray:
-        """(n, d + 1): along the axes, and what lies outside them."""
-        centred = np.nan_to_num(evidence - self.centre_, nan=0.0)
-        inside = centred @ self.axes_
-        norms = np.linalg.norm(self.axes_, axis=0)
-        explained = ((inside / norms) ** 2).sum(axis=1)
-        outside = np.sqrt(np.maximum((centred**2).sum(axis=1) - explained, 0.0)) / self.width_
-        return np.column_stack([inside, outside])
+        return np.asarray(np.nan_to_num(evidence - self.centre_, nan=0.0) @ self.axes_)
 
     def _distances(self, whitened: FloatArray) -> FloatArray:
         square = (whitened**2).sum(axis=1)[:, None] + (self.cases_**2).sum(axis=1) - 2 * whitened @ self.cases_.T

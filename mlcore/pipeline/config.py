@@ -108,6 +108,10 @@ class SystemConfig:
     required : smallest share of the needed elements that gives a score at all.
     shares : of the lumisections, in order of time: detectors, classifier, calibration, guarantee.
     gap : runs left out between two of these.
+    refresh : what comes after the first part is cut into so many pieces, and before each the detectors learn anew from
+        everything before it, as they would week by week; the final ones learn from all. Only detectors: the classifier
+        and the calibration never see the last part. 0 leaves the detectors as they were after the first part; then
+        the last part is seen by nothing but the policy, and the detectors grow old.
     folds : of runs, for scores of the first part that no detector has learned from, and for the classifier's own.
     stretch : (low, high) of P(bad) for the hysteresis of stretches; shortest, bridge : see `stretches`.
     random_state : of everything that uses chance.
@@ -127,6 +131,7 @@ class SystemConfig:
     required: float = 0.5
     shares: tuple[float, float, float, float] = (0.3, 0.3, 0.1, 0.3)
     gap: int = 1
+    refresh: int = 4
     folds: int = 3
     stretch: tuple[float, float] = (0.5, 0.9)
     shortest: int = 1

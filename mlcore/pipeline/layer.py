@@ -62,6 +62,19 @@ class Layer:
                 continue
         return found
 
+    def raw_of(self, titles: Sequence[str], inputs: Inputs) -> FloatArray:
+        """The same in the columns of another layer; NaN for what this one does not have."""
+        found = np.full((len(inputs), len(titles)), np.nan)
+        raw = self.raw(inputs)
+        for place, member in enumerate(self.members):
+            if member.title in titles:
+                found[:, titles.index(member.title)] = raw[:, place]
+        return found
+
+    @property
+    def titles(self) -> list[str]:
+        return [member.title for member in self.members]
+
     def scaled(self, inputs: Inputs) -> FloatArray:
         """(n, members) scores as -log10 of how often good lumisections score as high."""
         return self.scale.transform(self.raw(inputs))
@@ -113,79 +126,75 @@ def _suits(config: DetectorConfig, detector: Detector, element: str, data: Any) 
 
 
 def fit_layer(
-    inputs: Inputs,
-    configs: Sequence[DetectorConfig],
-    labels: FloatArray,
-    weights: FloatArray,
-    *,
-    early: BoolArray,
-    judged: BoolArray,
-    random_state: int,
+    inputs: Inputs, configs: Sequence[DetectorConfig], labels: FloatArray, weights: FloatArray, *, random_state: int
 ) -> Layer:
-    """Detectors from the `early` rows, and their scale from the good ones among `judged`, that they have not seen.
+    """Detectors from these lumisections; they have no common scale yet.
 
-    `labels` (n,) 0, 1 or NaN for not labelled. Raises TooFewData when no detector could be fitted.
+    `labels` (n,) 0, 1 or NaN for not labelled. What is not labelled bad teaches those that learn from good ones;
+    supervised ones learn from what is labelled. Raises TooFewData when no detector could be fitted.
     """
-    rows = np.flatnonzero(early & (labels != 1) & (weights > 0))
-    part = inputs.select(rows)
-    learn = labels[rows]
-    supervised = np.flatnonzero(early & ~np.isnan(labels) & (weights > 0))
-    unsupervised, noted = fit_members(
-        part, [one for one in configs if not _is_supervised(one)], None, weights[rows], random_state
-    )
-    needing = [one for one in configs if _is_supervised(one)]
-    taught, more = (
-        fit_members(
-            inputs.select(supervised), needing, labels[supervised].astype(int), weights[supervised], random_state
-        )
-        if needing
-        else ([], [])
-    )
-    members = unsupervised + taught
+    members, notes = [], []
+    for supervised in (False, True):
+        wanted = [one for one in configs if one.build(random_state).supervised == supervised]
+        if not wanted:
+            continue
+        rows = np.flatnonzero((~np.isnan(labels) if supervised else labels != 1) & (weights > 0))
+        told = labels[rows].astype(np.int64) if supervised else None
+        found, noted = fit_members(inputs.select(rows), wanted, told, weights[rows], random_state)
+        members += found
+        notes += noted
     if not members:
-        raise TooFewData(
-            f"no detector could be fitted on {learn.size} lumisections. " + " ".join([*noted, *more])[:500]
-        )
+        raise TooFewData(f"no detector could be fitted on {len(inputs)} lumisections. " + " ".join(notes)[:500])
     axes = {name: block.axes for name, block in inputs.blocks.items()}
-    layer = Layer(members, TailScale(), axes, noted + more)
-    good = judged & (labels != 1)
-    layer.scale.fit(layer.raw(inputs.select(np.flatnonzero(good))))
-    return layer
+    return Layer(members, TailScale(), axes, notes)
 
 
-def _is_supervised(config: DetectorConfig) -> bool:
-    return config.build(0).supervised
-
-
-def unseen_scores(
+def forward_scores(
     inputs: Inputs,
     configs: Sequence[DetectorConfig],
     labels: FloatArray,
     weights: FloatArray,
-    layer: Layer,
+    titles: Sequence[str],
+    *,
+    first: BoolArray,
+    refresh: int,
+    gap: int,
+    random_state: int,
+) -> FloatArray:
+    """(n, titles) scores of everything after the `first` runs, each on the scale of its detector, as in use: the runs
+    are cut into `refresh` pieces, and before each the detectors learn anew from all that came before it, `gap` runs
+    left out. NaN in the first runs, and for a detector that could not be fitted yet.
+    """
+    found = np.full((len(inputs), len(titles)), np.nan)
+    later = np.unique(inputs.conditions.run[~first & (inputs.conditions.run > inputs.conditions.run[first].max())])
+    pieces: list[IntArray] = np.array_split(later, max(min(refresh, later.size), 1))
+    for piece in pieces:
+        if not piece.size:
+            continue
+        before = np.unique(inputs.conditions.run[inputs.conditions.run < piece[0]])
+        known = np.isin(inputs.conditions.run, before[: before.size - gap])
+        rows = np.flatnonzero(known)
+        layer = fit_layer(inputs.select(rows), configs, labels[rows], weights[rows], random_state=random_state)
+        there = np.flatnonzero(np.isin(inputs.conditions.run, piece))
+        found[there] = layer.raw_of(titles, inputs.select(there))
+    return found
+
+
+def folded_scores(
+    inputs: Inputs,
+    configs: Sequence[DetectorConfig],
+    labels: FloatArray,
+    weights: FloatArray,
+    titles: Sequence[str],
     *,
     folds: int,
     random_state: int,
 ) -> FloatArray:
-    """(n, members) scores of training runs on the layer's scale, each run by detectors that have not seen it.
-
-    What is left out in a fold (too few data) is NaN there.
-    """
-    found = np.full((len(inputs), len(layer.members)), np.nan)
-    titles = {member.title: place for place, member in enumerate(layer.members)}
+    """(n, titles) scores of each run by detectors that learned from other runs of the same time, each on its scale."""
+    found = np.full((len(inputs), len(titles)), np.nan)
     for train, test in run_folds(inputs.conditions, min(folds, len(np.unique(inputs.conditions.run)))):
-        mask = np.zeros(len(inputs), dtype=bool)
-        mask[train] = True
-        fold = fit_layer(inputs, configs, labels, weights, early=mask, judged=mask, random_state=random_state)
-        raw = fold.raw(inputs.select(test))
-        # The fold's own good rows of the test part set the scale where there are enough of them, so that runs scored by
-        # different copies can be compared.
-        good = labels[test] != 1
-        scale = TailScale().fit(raw[good]) if good.sum() >= 100 else fold.scale
-        scaled = scale.transform(raw)
-        for place, member in enumerate(fold.members):
-            if member.title in titles:
-                found[test, titles[member.title]] = scaled[:, place]
+        layer = fit_layer(inputs.select(train), configs, labels[train], weights[train], random_state=random_state)
+        found[test] = layer.raw_of(titles, inputs.select(test))
     return found
 
 

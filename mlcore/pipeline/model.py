@@ -92,7 +92,10 @@ class SystemModel:
 
     def score_inputs(self, inputs: Inputs) -> Scores:
         """The same for inputs that are aligned and in order of time already."""
-        scaled = self.layer_.scaled(inputs)
+        return self.score_scaled(inputs, self.layer_.scaled(inputs))
+
+    def score_scaled(self, inputs: Inputs, scaled: FloatArray) -> Scores:
+        """The same once the detectors have answered."""
         complete, enough = self._coverage(scaled)
         score = np.full(len(inputs), np.nan)
         if enough.any():

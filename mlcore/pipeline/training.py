@@ -23,7 +23,7 @@ from mlcore.splits import chronological, run_folds
 
 from .config import DetectorConfig, SystemConfig
 from .inputs import TABLE, Data, Inputs, check_rows, gather, same_rows
-from .layer import columns, fit_layer, separating, unseen_scores
+from .layer import columns, fit_layer, folded_scores, forward_scores, separating
 from .model import SystemModel, policy_weights, score_table, summaries_of
 from .signature import signature
 
@@ -108,49 +108,46 @@ class _Training:
         self.model.fingerprint_ = fingerprint(inputs, told.y, told.weights, told.families, config)
 
     def run(self) -> SystemModel:
-        model, learn = self.model, self.parts[0] | self.parts[1]
+        model, told = self.model, self.told
         self._distrust()
         self._detectors()
-        rows = np.flatnonzero(learn)
-        seen = self._unseen(rows)
-        bad = self.told.y[rows] == 1
-        model.robust_ = Ensemble(mode="robust").fit(score_table(seen[~bad], self.inputs.conditions.select(rows[~bad])))
-        self._classifier(rows, seen)
-        self._library(rows, seen)
+        rows = np.flatnonzero(self.parts[0] | self.parts[1])
+        good = rows[told.y[rows] != 1]
+        model.robust_ = Ensemble(mode="robust").fit(score_table(self.scaled[good], self.inputs.conditions.select(good)))
+        self._classifier(rows)
+        self._library(rows)
         self._judge()
         return model
 
     def _detectors(self) -> None:
-        """The final copies, their scale, and what must be there for a verdict."""
-        config, told, model = self.config, self.told, self.model
-        early, judged = self.parts[0], self.parts[1]
-        model.layer_ = fit_layer(
-            self.inputs, config.detectors, told.y, told.weights,
-            early=early, judged=judged, random_state=config.random_state,
-        )  # fmt: skip
+        """Scores by detectors that have not seen the run, their scale, and the final copies."""
+        config, told, model, inputs = self.config, self.told, self.model, self.inputs
+        given = (inputs, config.detectors, told.y, told.weights)
+        first = np.flatnonzero(self.parts[0])
+        state = config.random_state
+        early = (inputs.select(first), config.detectors, told.y[first], told.weights[first])
+        model.layer_ = fit_layer(*(given if config.refresh else early), random_state=state)
+        titles = model.layer_.titles
+        if config.refresh:
+            raw = forward_scores(
+                *given, titles, first=self.parts[0], refresh=config.refresh, gap=config.gap, random_state=state
+            )
+        else:
+            raw = model.layer_.raw(inputs)
+        raw[first] = np.nan
+        if len(np.unique(inputs.conditions.run[first])) >= 2:
+            raw[first] = folded_scores(*early, titles, folds=config.folds, random_state=state)
+        # Good lumisections of the second part set the scale; the parts that judge have no say in it.
+        model.layer_.scale.fit(raw[self.parts[1] & (told.y != 1)])
+        self.scaled = model.layer_.scale.transform(raw)
         model.notes_ = list(model.layer_.notes)
+        learn = self.parts[0] | self.parts[1]
         model.needed_ = config.elements or tuple(
-            name for name in model.layer_.elements if self.inputs.present(name)[early | judged].mean() > 0.9
+            name for name in model.layer_.elements if inputs.present(name)[learn].mean() > 0.9
         )
         without = [name for name in config.elements if name not in model.layer_.elements]
         if without:
             raise TooFewData(f"no detector could be fitted on {', '.join(without)}, which the configuration needs.")
-
-    def _unseen(self, rows: IntArray) -> FloatArray:
-        """Scaled scores of the first two parts, by detectors that have not seen the run: the second part by the final
-        ones, the first by copies that were fitted on other runs of it."""
-        config, told = self.config, self.told
-        seen = np.full((len(self.inputs), len(self.model.layer_.members)), np.nan)
-        later, first = np.flatnonzero(self.parts[1]), np.flatnonzero(self.parts[0])
-        seen[later] = self.model.layer_.scaled(self.inputs.select(later))
-        if np.nansum(told.y[rows]) >= FEWEST_BAD and len(np.unique(self.inputs.conditions.run[first])) >= 2:
-            seen[first] = unseen_scores(
-                self.inputs.select(first), config.detectors, told.y[first], told.weights[first], self.model.layer_,
-                folds=config.folds, random_state=config.random_state,
-            )  # fmt: skip
-        else:
-            seen[first] = self.model.layer_.scaled(self.inputs.select(first))
-        return seen[rows]
 
     def _distrust(self) -> None:
         """Where most is labelled bad, detectors that know no labels must agree that this is the odder part."""
@@ -160,12 +157,10 @@ class _Training:
         if min(bad.sum(), (~bad).sum()) < FEWEST_BAD or bad.mean() < MOSTLY:
             return
         unlabelled = np.full(len(told.y), np.nan)
-        layer = fit_layer(
-            self.inputs, [one for one in config.detectors if not one.build(0).supervised], unlabelled, told.weights,
-            early=early, judged=early, random_state=config.random_state,
-        )  # fmt: skip
-        scaled = layer.scaled(self.inputs.select(known))
-        table = score_table(scaled, self.inputs.conditions.select(known))
+        configs = [one for one in config.detectors if not one.build(0).supervised]
+        part = self.inputs.select(np.flatnonzero(early))
+        layer = fit_layer(part, configs, unlabelled[early], told.weights[early], random_state=config.random_state)
+        table = score_table(layer.raw(self.inputs.select(known)), self.inputs.conditions.select(known))
         area = auc(Ensemble(mode="robust").fit(table).score(table), told.y[known].astype(np.int64))
         if not area > 0.5:
             raise BadLabels(
@@ -173,17 +168,16 @@ class _Training:
                 "detectors that know no labels): are the labels swapped? 0 is good, 1 is bad."
             )
 
-    def _classifier(self, rows: IntArray, seen: FloatArray) -> None:
+    def _classifier(self, rows: IntArray) -> None:
         """The supervised step, with out-of-fold scores of its own for when the third part is too small to calibrate."""
         model, config, told = self.model, self.config, self.told
-        part = self.inputs.select(rows)
+        part, seen = self.inputs.select(rows), self.scaled[rows]
         table = columns(
             seen, summaries_of(model.robust_, seen, part.conditions), model.layer_, part,
             window=config.window, shapes=config.shape_features,
         )  # fmt: skip
         y, trust = told.y[rows], told.weights[rows]
         known = np.flatnonzero(~np.isnan(y) & (trust > 0))
-        self.bad_cases = (table, y)
         model.classifier_, model.columns_ = None, []
         self.folded = (np.empty(0), np.empty(0), np.empty(0))
         if config.classifier == "none" or np.nansum(y[known]) < FEWEST_BAD or (y[known] == 0).sum() < FEWEST_BAD:
@@ -207,13 +201,11 @@ class _Training:
         config = self.config
         return DetectorConfig(config.classifier, config.classifier_parameters).build(config.random_state)
 
-    def _library(self, rows: IntArray, seen: FloatArray) -> None:
+    def _library(self, rows: IntArray) -> None:
         """Past cases, and the classifier of families among the bad."""
         model, told, conditions = self.model, self.told, self.inputs.conditions
-        kept = rows[kept_cases(told.y[rows] == 1, np.asarray(np.isfinite(seen).any(axis=1)), CASES)]
-        scaled = np.full((len(self.inputs), seen.shape[1]), np.nan)
-        scaled[rows] = seen
-        looks = signature(model.layer_, self.inputs, scaled, kept)
+        kept = rows[kept_cases(told.y[rows] == 1, np.asarray(np.isfinite(self.scaled[rows]).any(axis=1)), CASES)]
+        looks = signature(model.layer_, self.inputs, self.scaled, kept)
         bad, families = told.y[kept] == 1, told.families[kept]
         model.cases_ = CaseLibrary().fit(looks, conditions.select(kept), bad, families)
         names, counts = np.unique(families[bad], return_counts=True)
@@ -237,7 +229,7 @@ class _Training:
         rows = np.concatenate([third, last])
         # Both parts are scored as one, as in use: lumisections see their neighbours of the same run, and runs lie whole
         # in one part.
-        answer = model.score_inputs(self.inputs.select(rows))
+        answer = model.score_scaled(self.inputs.select(rows), self.scaled[rows])
         score, complete = answer.score, answer.complete
         here = np.arange(len(rows)) < len(third)
         model.calibrator_ = self._calibrator(score[here], told.y[third], told.weights[third])
