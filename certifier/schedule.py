@@ -31,6 +31,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "precert: find what no model has scored": {
+        "task": "precert.find_unscored",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "api: forget old idempotency keys": {
         "task": "api.forget_idempotency_keys",
         "schedule": crontab(hour="3", minute="10"),

@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "certifier.runs",
     "certifier.defects",
     "certifier.monitoring",
+    "certifier.precert",
     "certifier.review",
     "certifier.goodruns",
     "certifier.api",

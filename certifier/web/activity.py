@@ -13,6 +13,7 @@ from certifier.runs.models import Change
 
 LOOKED_AT = 400
 SHOWN = 9
+TOLD_ONE_BY_ONE = {"goodruns.list", "defects.tag", "defects.definitions", "precert.promotion", "precert.mode"}
 NAMED = 3
 
 
@@ -44,7 +45,7 @@ def _together(change: Change) -> tuple[str, object]:
     anything else by who did it."""
     if change.kind in {"defects.entries", "review.sign_off"}:
         return change.kind, change.run
-    if change.kind in {"goodruns.list", "defects.tag", "defects.definitions"}:
+    if change.kind in TOLD_ONE_BY_ONE:
         return change.kind, change.sequence
     return change.kind, change.by
 
@@ -56,6 +57,8 @@ def _deed(group: Sequence[Change]) -> Deed:
     url_name, argument = "", None
     if newest.kind == "goodruns.list" and "id" in newest.data:
         url_name, argument = "goodruns:list", newest.data["id"]
+    elif newest.kind in {"precert.promotion", "precert.model"} and "id" in newest.data:
+        url_name, argument = "precert:model", newest.data["id"]
     elif newest.kind == "defects.tag" and "name" in newest.data:
         url_name, argument = "defects:tag", newest.data["name"]
     return Deed(
@@ -135,6 +138,21 @@ def _histograms(group: Sequence[Change]) -> str:
     return f"sent {count:,} histograms of {_of_runs(group)}"
 
 
+def _scorings(group: Sequence[Change]) -> str:
+    systems = sorted({change.data.get("system", "") for change in group})
+    return f"scored {_some(systems, '{} others')} of {_of_runs(group)}"
+
+
+def _model(change: Change) -> str:
+    return f"{change.data.get('system', '')} model {change.data.get('model', '')}"
+
+
+def _promotion(group: Sequence[Change]) -> str:
+    state = group[0].data.get("state", "")
+    verb = {"champion": "promoted", "paused": "paused", "retired": "retired"}.get(state)
+    return f"{verb} {_model(group[0])}" if verb else f"put {_model(group[0])} into {state}"
+
+
 def _element(change: Change) -> str:
     return str(change.data.get("element", ""))
 
@@ -153,6 +171,10 @@ WORDS = {
     "monitoring.element": lambda group: (
         f"changed monitoring elements: {_some([_element(one) for one in group], '{} others')}"
     ),
+    "precert.scoring": _scorings,
+    "precert.model": lambda group: f"registered {_some([_model(one) for one in group], '{} others')}",
+    "precert.promotion": _promotion,
+    "precert.mode": lambda group: f"switched {group[0].data.get('system', '')} to mode {group[0].data.get('mode', '')}",
     "defects.entries": _entries,
     "defects.definitions": _definitions,
     "defects.tag": _tag,

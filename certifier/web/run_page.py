@@ -22,6 +22,7 @@ from certifier.defects.selectors import DefectInRun, run_defects
 from certifier.goodruns.main_defect import main_virtual_defect
 from certifier.goodruns.models import RunSummary
 from certifier.lumi import LARGEST_RUN, LumiSet, RunSelection
+from certifier.precert.lanes import FoundHere, Machine
 from certifier.review.panel import Panel, panel
 from certifier.review.selectors import SystemState, sign_off_state
 from certifier.runs.errors import RunNotFound
@@ -272,7 +273,16 @@ class RunPage:
     @cached_property
     def strip(self) -> Strip:
         opened = {self.system.code} if self.system else self.own_systems
-        return strip(flags_of(self.run), self.defects, self.states, opened)
+        return strip(flags_of(self.run), self.defects, self.states, opened, self.machine.lanes if self.machine else {})
+
+    @cached_property
+    def machine(self) -> Machine | None:
+        """What models say of the run now; None at a tag, which was frozen without them."""
+        return Machine(self.run, self.systems, self.profile) if self.moment.is_head else None
+
+    @property
+    def findings(self) -> list[FoundHere]:
+        return self.machine.findings(self.system) if self.machine else []
 
     @cached_property
     def datasets(self) -> list[Dataset]:

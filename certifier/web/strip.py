@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from certifier.accounts.models import System
 from certifier.defects.selectors import DefectInRun
 from certifier.lumi import LumiSet
+from certifier.precert.lanes import MachineLane
 from certifier.review.rules import REOPENED, SIGNED
 from certifier.review.selectors import SystemState
 
@@ -48,6 +49,8 @@ class SystemLane:
     entries_since: bool
     defects: Sequence[DefectLane]
     is_open: bool
+    # What the system's model says; None when it has none.
+    machine: MachineLane | None = None
 
     @property
     def sums(self) -> list[tuple[LumiSet, str, str]]:
@@ -72,19 +75,27 @@ def strip(
     defects: Iterable[DefectInRun],
     states: Sequence[SystemState],
     opened: Collection[str],
+    machine: Mapping[str, MachineLane] | None = None,
 ) -> Strip:
-    """`defects` are those present in the run (virtual ones are left out); `opened` are codes of systems to unfold."""
+    """`defects` are those present in the run (virtual ones are left out); `opened` are codes of systems to unfold.
+
+    `machine` are the lanes of models, by code of their system.
+    """
     by_system: dict[str, list[DefectLane]] = {}
+    machine = machine or {}
     for defect in defects:
         if not defect.virtual and defect.present:
             by_system.setdefault(defect.system, []).append(_defect_lane(defect))
-    lanes = [_system_lane(state, by_system.get(state.system.code, ()), opened) for state in states]
+    lanes = [
+        _system_lane(state, by_system.get(state.system.code, ()), opened, machine.get(state.system.code))
+        for state in states
+    ]
     named = [FlagLane(flag_label(name), flags[name]) for name in sorted(flags, key=_place)]
     return Strip(
         flags=named[:FLAGS_IN_SIGHT],
         more_flags=named[FLAGS_IN_SIGHT:],
-        systems=[lane for lane in lanes if lane.defects],
-        without_defects=[lane for lane in lanes if not lane.defects],
+        systems=[lane for lane in lanes if lane.defects or lane.machine],
+        without_defects=[lane for lane in lanes if not (lane.defects or lane.machine)],
     )
 
 
@@ -110,7 +121,9 @@ def _defect_lane(defect: DefectInRun) -> DefectLane:
     )
 
 
-def _system_lane(state: SystemState, defects: Sequence[DefectLane], opened: Collection[str]) -> SystemLane:
+def _system_lane(
+    state: SystemState, defects: Sequence[DefectLane], opened: Collection[str], machine: MachineLane | None
+) -> SystemLane:
     mark, reading = sign_off_words(state)
     return SystemLane(
         system=state.system,
@@ -118,7 +131,8 @@ def _system_lane(state: SystemState, defects: Sequence[DefectLane], opened: Coll
         reading=reading,
         entries_since=any(stage.entries_since for stage in state.stages),
         defects=defects,
-        is_open=bool(defects) and state.system.code in opened,
+        is_open=bool(defects or machine) and state.system.code in opened,
+        machine=machine,
     )
 
 

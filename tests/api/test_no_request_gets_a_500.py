@@ -14,6 +14,7 @@ import pytest
 import schemathesis
 from django.core import signals
 from django.db import close_old_connections
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from rest_framework.test import APIClient
 from schemathesis.checks import not_a_server_error
@@ -24,8 +25,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from certifier.accounts import services
-from certifier.accounts.models import User
+from certifier.accounts.models import System, User
 from certifier.ops.models import Job
+from certifier.precert.models import ModelVersion
 from certifier.wsgi import application
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -84,8 +86,16 @@ def world(chi: User, systems: Any, api: Callable[[User], APIClient]) -> dict[str
         "lists": lists,
         "id": lists[0],
         "other": lists[1],
+        "model": model_of("LAR"),
         "job": Job.objects.create(kind="tests.none", key="tests.none", arguments={"run": 358031}).pk,
     }
+
+
+def model_of(code: str) -> int:
+    """A model version of a system. Not over REST: models come from the server's own training."""
+    about = {"system": System.objects.get(code=code), "number": 1, "digest": "0" * 64, "kind": "k", "by_name": "chi"}
+    manifest = {"format": "1.0", "libraries": {}, "files": {}}
+    return ModelVersion.objects.create(**about, manifest=manifest, metrics={"auc": 0.99}, at=timezone.now()).pk
 
 
 def made_real(value: Any, world: dict[str, Any]) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -15,8 +17,9 @@ from certifier.audit.models import AuditEvent
 from certifier.defects.models import Defect, Definition, Entry, LogicVersion, Source, Tag
 from certifier.goodruns.models import GoodRunList, GoodRunListRun, ListDocument, Origin
 from certifier.monitoring.models import Element, Part
+from certifier.precert.models import Finding, ModelVersion, Promotion, Scoring, SystemMode
 from certifier.review.models import Action, SignOff, Stage
-from certifier.runs.models import Change, Dataset
+from certifier.runs.models import Change, Dataset, Run
 from tests import cast
 
 PROMISED = {
@@ -31,6 +34,11 @@ PROMISED = {
     GoodRunListRun,
     ListDocument,
     Part,
+    ModelVersion,
+    Promotion,
+    SystemMode,
+    Scoring,
+    Finding,
 }
 MODELS = sorted(
     (model for model in apps.get_models() if issubclass(model, AppendOnlyModel)), key=lambda model: model._meta.label
@@ -51,6 +59,7 @@ def row_of(model: type[models.Model]) -> models.Model:
     golden = GoodRunList.objects.create(
         name="list", origin=Origin.IMPORTED, sha256="0" * 64, run_count=1, lumisection_count=1
     )
+    said = {"by_name": "ada", "at": now}
     rows: dict[type[models.Model], Callable[[], models.Model]] = {
         AuditEvent: lambda: AuditEvent.objects.create(actor_name="ada", code="a.b", subject="s", request_id="r"),
         Change: lambda: Change.objects.create(sequence=1, kind="runs.run", at=now, by="ada"),
@@ -68,19 +77,46 @@ def row_of(model: type[models.Model]) -> models.Model:
         GoodRunList: lambda: golden,
         GoodRunListRun: lambda: GoodRunListRun.objects.create(list=golden, run_number=1, lumisections="1"),
         ListDocument: lambda: ListDocument.objects.create(list=golden, name="d", sha256="0" * 64, content={}),
-        Part: lambda: Part.objects.create(
-            dataset=Dataset.objects.create(run=run, name="express"),
-            element=Element.objects.create(path="LAr/time", axes=[], created_at=now),
-            lumisections="1-4",
-            file="f",
-            row_group=0,
-            sha256="0" * 64,
-            histograms=4,
-            entries=1.0,
-            at=now,
+        Part: lambda: part_of(run, now),
+        ModelVersion: lambda: version_of(system, said),
+        Promotion: lambda: Promotion.objects.create(
+            system=system, number=1, version=version_of(system, said), state="shadow", **said
+        ),
+        SystemMode: lambda: SystemMode.objects.create(system=system, number=1, mode="stopped", reason="x", **said),
+        Scoring: lambda: scoring_of(part_of(run, now), version_of(system, said)),
+        Finding: lambda: Finding.objects.create(
+            scoring=scoring_of(part_of(run, now), version_of(system, said)),
+            number=1,
+            lumisections="1",
+            verdict="bad",
         ),
     }
     return rows[model]()
+
+
+def part_of(run: Run, now: datetime) -> Part:
+    return Part.objects.create(
+        dataset=Dataset.objects.create(run=run, name="express"),
+        element=Element.objects.create(path="LAr/time", axes=[], created_at=now),
+        lumisections="1-4",
+        file="f",
+        row_group=0,
+        sha256="0" * 64,
+        histograms=4,
+        entries=1.0,
+        at=now,
+    )
+
+
+def version_of(system: System, said: dict[str, Any]) -> ModelVersion:
+    return ModelVersion.objects.create(system=system, number=1, digest="0" * 64, kind="k", manifest={}, **said)
+
+
+def scoring_of(part: Part, version: ModelVersion) -> Scoring:
+    return Scoring.objects.create(
+        version=version, dataset=part.dataset, newest_part=part, last=1, good="", bad="1", unsure="", unscored="",
+        packed=b"1234", took_s=1.0, at=part.at,
+    )  # fmt: skip
 
 
 @pytest.mark.django_db

@@ -1,0 +1,86 @@
+"""What machines say of one run, for the run page: a lane below each system, and the list of what is to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from certifier.accounts.models import System
+from certifier.lumi import LumiSet
+from certifier.runs.models import Run
+from certifier.runs.profile import Profile
+
+from .models import Finding, Verdict
+from .selectors import RunVerdict, models_of, verdicts_of_run
+
+# How verdicts are drawn, the ones to be seen first on top.
+DRAWN = ((Verdict.UNSCORED, "none"), (Verdict.GOOD, "good"), (Verdict.UNSURE, "unsure"), (Verdict.BAD, "bad"))
+
+
+@dataclass(frozen=True)
+class FoundHere:
+    """A finding, with the recorded luminosity that it is about; None where that is not known."""
+
+    finding: Finding
+    system: System
+    at_stake_inv_nb: float | None
+
+
+@dataclass(frozen=True)
+class MachineLane:
+    """The verdicts of one system's champion along a run."""
+
+    verdict: RunVerdict
+    findings: Sequence[FoundHere]
+
+    @property
+    def parts(self) -> list[tuple[LumiSet, str, str]]:
+        """As `lane_parts` draws them."""
+        return [(self.verdict.of(each), kind, each.label) for each, kind in DRAWN]
+
+    @property
+    def reading(self) -> str:
+        if self.verdict.scoring is None:
+            return "not scored"
+        if self.findings:
+            return f"{len(self.findings)} to review"
+        return "all good" if not self.verdict.unscored else f"{len(self.verdict.unscored):,} not scored"
+
+    @property
+    def title(self) -> str:
+        """Which model, in which mode, on which dataset."""
+        words = [f"{self.verdict.version}, mode {self.verdict.mode.label}"]
+        if self.verdict.scoring is not None:
+            words.append(f"on {self.verdict.scoring.dataset.name}")
+        if self.verdict.is_stale:
+            words.append("histograms came since")
+        return "; ".join(words)
+
+
+class Machine:
+    """Everything of this room that a run page shows. Two queries where no system has a champion, five at most."""
+
+    def __init__(self, run: Run, systems: Sequence[System], profile: Profile) -> None:
+        verdicts = [verdict for verdict in verdicts_of_run(run, models_of(systems)) if verdict.version is not None]
+        found = _findings(verdicts, profile)
+        self.lanes = {
+            verdict.system.code: MachineLane(verdict, found.get(verdict.system.pk, [])) for verdict in verdicts
+        }
+
+    def findings(self, system: System | None = None) -> list[FoundHere]:
+        """Of one system or of all: bad before unsure, then what is most luminosity at stake."""
+        found = [
+            each for lane in self.lanes.values() for each in lane.findings if system is None or each.system == system
+        ]
+        return sorted(found, key=lambda each: (each.finding.verdict != Verdict.BAD, -(each.at_stake_inv_nb or 0.0)))
+
+
+def _findings(verdicts: Sequence[RunVerdict], profile: Profile) -> dict[int, list[FoundHere]]:
+    """By key of the system."""
+    scorings = {verdict.scoring.pk: verdict.system for verdict in verdicts if verdict.scoring is not None}
+    found: dict[int, list[FoundHere]] = {}
+    for finding in Finding.objects.filter(scoring__in=scorings) if scorings else ():
+        system = scorings[finding.scoring_id]
+        lumi, known = profile.sum("recorded_inv_nb", finding.lumisections)
+        found.setdefault(system.pk, []).append(FoundHere(finding, system, lumi if known else None))
+    return found
