@@ -265,9 +265,10 @@ PLOTS: dict[str, Callable[[World, Any], Any]] = {
 def _richer(name: str, usual: World) -> World:
     """Some aspects need more defects than a usual year has: lanes of a run those of a hard one, statistics of labels a
     long and hard one."""
-    if name == "run":
-        return simulate(usual.year.size, usual.year.seed, prevalence="hard")
-    return simulate("l", usual.year.seed, prevalence="hard") if name == "labels" else usual
+    if name not in ("run", "labels"):
+        return usual
+    longer = {"m": "l"} if name == "labels" else {}
+    return simulate(longer.get(usual.year.size, usual.year.size), usual.year.seed, prevalence="hard")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -31,7 +31,8 @@ SHOWN_SHAPES = (
 def with_defect(world: World, name: str, strength: float) -> tuple[World, int, int]:
     """(the same year with one defect of this family in a good run and nothing else, the run, its first lumisection)."""
     year = world.year
-    middle = int(np.flatnonzero(year.physics & (year.conditions.events > 800))[len(year) // 3])
+    busy = np.flatnonzero(year.physics & (year.conditions.events > 800))
+    middle = int(busy[len(busy) // 2])
     place = int(year.run_place[middle])
     inside = np.flatnonzero(year.physics & (year.run_place == place))
     start = int(inside[len(inside) // 2])
