@@ -41,3 +41,19 @@ class ArtifactIncompatible(ArtifactError):
 
 class ArtifactUnsafe(ArtifactError):
     """The artifact holds something that could run code when loaded."""
+
+
+class UnreadableFile(MlcoreError):
+    """A file that is not what it should be. Says which file, which line (None where there are no lines) and why."""
+
+    def __init__(self, path: object, line: int | None, reason: str) -> None:
+        super().__init__(f"{path}{'' if line is None else f', line {line}'}: {reason}")
+        self.path, self.line, self.reason = str(path), line, reason
+
+
+class FileBinning(UnreadableFile, IncompatibleBinning):
+    """A file in which one element changes its axes, or whose number of bins is not what it says."""
+
+
+class FileCounts(UnreadableFile, BadCounts):
+    """A file with counts that no histogram has."""
