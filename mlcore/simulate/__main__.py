@@ -15,7 +15,7 @@ from .year import RUNS
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Simulate a world and write it. 0 when it was written, 2 when it was refused."""
+    """Simulate a world and write it. 0 when it was written, 2 when it was refused or could not be."""
     options = _parser().parse_args(arguments)
     try:
         world = simulate(
@@ -27,6 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
         manifest = write(world, options.out, elements=options.elements, progress=None if options.quiet else _tell)
     except MlcoreError as refusal:
         print(refusal, file=sys.stderr)
+        return 2
+    except OSError as problem:
+        print(f"{options.out} cannot be written: {problem.strerror or problem}.", file=sys.stderr)
         return 2
     megabytes = sum(file["bytes"] for file in manifest["files"].values()) / 1e6
     print(

@@ -147,6 +147,20 @@ class World:
         clean = self._healthy(known, rows)
         return clean if healthy else self._with_faults(element, clean, rows)
 
+    def significance(self, place: int, elements: Iterable[str] | None = None) -> FloatArray:
+        """(lumisections,) standard deviations by which the run at this place differs from a healthy one, for somebody
+        who knows exactly what to look for and may look at all bins of these elements (all of them when None).
+
+        The square is the sum of (bad - good)^2 / good over bins: no method that looks at single lumisections sees more.
+        """
+        squares = np.zeros(int(self.year.runs.lumisections[place]))
+        for name in self.elements if elements is None else elements:
+            if self._defects_in(self._element(name).name, self.year.runs.rows(place)):
+                good, bad = self.expected(name, place, healthy=True), self.expected(name, place)
+                away = np.where(good > 0, (bad - good) ** 2 / np.where(good > 0, good, 1.0), 0.0)
+                squares += away.reshape(len(away), -1).sum(axis=1)
+        return np.sqrt(squares)
+
     def rates(self, runs: Iterable[int] | None = None) -> FeatureTable:
         """Rates of the level-1 items and the chains of the high level in some runs."""
         parts = [self._draw_rates(place) for place in self._places(runs)]

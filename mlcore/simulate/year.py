@@ -118,9 +118,9 @@ class Year:
 
     @cached_property
     def physics(self) -> BoolArray:
-        """(n,) lumisections that could be good for physics: protons, stable beams, detector ready, beams not being
-        moved. The others are known to be unusable from flags alone, and nobody needs a detector for that."""
-        quiet = (self.beam == Beam.STABLE) & self.ready & ~self.scan
+        """(n,) lumisections that could be good for physics: protons, stable beams, detector ready, toroid on, beams not
+        being moved. The others are known to be unusable from flags alone, and nobody needs a detector for that."""
+        quiet = (self.beam == Beam.STABLE) & self.ready & self.toroid & ~self.scan
         return np.asarray(quiet & (self.mode == Mode.PROTONS) & ~self.fills.scan[self.fill_place])
 
     @property
@@ -152,8 +152,8 @@ def simulate_year(size: str, seed: int, *, lumisection_seconds: float = 60.0) ->
     180,000). Raises MlcoreError for another size or a lumisection that is not positive."""
     if size not in RUNS:
         raise MlcoreError(f"there is no size {size!r}; choose one of {', '.join(RUNS)}.")
-    if not lumisection_seconds > 0:
-        raise MlcoreError(f"a lumisection lasts {lumisection_seconds} s; it must be more than 0.")
+    if not 0 < lumisection_seconds <= 600:
+        raise MlcoreError(f"a lumisection lasts {lumisection_seconds} s; it must be more than 0 and at most 600.")
     streams = Streams(seed)
     rng = streams.of("year", "runs")
     lengths = _run_lengths(size, rng)

@@ -121,6 +121,7 @@ def test_other_lumisection_lengths_scale_what_is_collected() -> None:
 
 def test_magnets_backgrounds_and_dead_time_vary(year: Year) -> None:
     assert 0 < (~year.toroid).mean() < 0.1
+    assert year.toroid[year.physics].all()
     assert np.percentile(year.background[year.physics], 99.9) > 4 * np.median(year.background[year.physics])
     assert 0.9 < year.live[year.physics].mean() < 1.0
     assert year.prescale.max() == 5
@@ -129,7 +130,8 @@ def test_magnets_backgrounds_and_dead_time_vary(year: Year) -> None:
 def test_what_cannot_be_simulated_is_refused() -> None:
     with pytest.raises(MlcoreError, match="choose one of s, m, l"):
         simulate_year("xl", 0)
-    with pytest.raises(MlcoreError, match="more than 0"):
-        simulate_year("s", 0, lumisection_seconds=0.0)
+    for seconds in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(MlcoreError, match="more than 0"):
+            simulate_year("s", 0, lumisection_seconds=seconds)
     with pytest.raises(MlcoreError, match="whole number from 0"):
         simulate_year("s", -1)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mlcore.errors import MlcoreError
+from mlcore.simulate.defects import Defect
 from mlcore.simulate.elements import GLOBAL, SYSTEMS, elements
+from mlcore.simulate.families import BY_NAME, SHORT
 from mlcore.simulate.machine import Mode
 from mlcore.simulate.rates import CHAINS, DISPERSION, ITEMS, NAMES, PARENT, TriggerRates
 from mlcore.simulate.world import World, simulate
@@ -150,6 +154,29 @@ def test_rates_are_quadratic_in_pileup_between_prescale_steps(world: World) -> N
     support = NAMES.index("L1_EM3")
     steps = np.flatnonzero(np.diff(year.prescale[rows]))
     assert (expected[steps + 1, support] > 1.1 * expected[steps, support]).all()
+
+
+def test_significance_is_what_the_best_observer_sees(world: World) -> None:
+    place = _good_runs(world, 3)[1]
+    start = int(np.flatnonzero(world.year.physics & (world.year.run_place == place))[10])
+    defect = Defect(0, BY_NAME["ID_BS_SHIFT"], 0.05, SHORT, start, start + 6)
+    planted = replace(world, defects=(defect,))
+    seen = planted.significance(place, ["Tracking/vertexZ"])
+    first = start - int(world.year.runs.first[place])
+    inside = np.zeros(len(seen), dtype=bool)
+    inside[first : first + 6] = True
+    assert (seen[inside] > 0).all()
+    assert (seen[~inside] == 0).all()
+    # The likelihood ratio of the known shift is normal, and its mean moves by just that many standard deviations.
+    row = int(np.argmax(seen))
+    good = planted.expected("Tracking/vertexZ", place, healthy=True)[row]
+    bad = planted.expected("Tracking/vertexZ", place)[row]
+    used = good > 1e-6
+    weight = (bad - good)[used] / good[used]
+    rng = np.random.default_rng(0)
+    healthy = rng.poisson(good[used], (4000, used.sum())) @ weight
+    assert ((bad[used] @ weight) - healthy.mean()) / healthy.std() == pytest.approx(seen[row], rel=0.05)
+    assert (planted.significance(place)[inside] > seen[inside]).all()  # other elements see it too
 
 
 def test_what_does_not_exist_is_named(world: World) -> None:

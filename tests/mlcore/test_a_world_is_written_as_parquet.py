@@ -91,6 +91,14 @@ def test_a_folder_that_is_not_empty_is_refused_and_left_alone(folder: Path, caps
     assert sorted(path.name for path in folder.rglob("*")) == before
 
 
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["--out", str(tmp_path / "file" / "below"), "--quiet"]) == 2
+    assert "below cannot be written: Not a directory." in capsys.readouterr().err
+    assert main(["--out", str(tmp_path / "file"), "--quiet"]) == 2
+    assert "is not empty" in capsys.readouterr().err
+
+
 def test_an_unknown_element_and_a_prevalence_that_cannot_be_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
