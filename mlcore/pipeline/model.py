@@ -261,7 +261,11 @@ class SystemModel:
         run = np.flatnonzero(scores.inputs.conditions.run == scores.inputs.conditions.run[at])
         part = scores.inputs.select(run)
         table = self.table(self.layer_.scaled(part), part)
-        values = tree_contributions(trees, table.values[run == at])[0]
+        one = table.select(run == at)
+        # Some classifiers put columns of their own (luminosity, pile-up) behind those of the table.
+        inside = getattr(self.classifier_, "_inputs", None)
+        seen = one.values if inside is None else inside(one)
+        values = tree_contributions(trees, seen)[0][: len(table.names)]
         order = np.argsort(-np.abs(values), kind="stable")[:10]
         return {table.names[place]: float(values[place]) for place in order}
 
