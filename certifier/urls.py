@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("certifier.web.urls")),
     path("account/", include("certifier.accounts.urls")),
     path("defects/", include("certifier.defects.urls")),
+    path("histograms/", include("certifier.web.histograms.urls")),
     path("models/", include("certifier.precert.urls")),
     path("sign-offs/", include("certifier.review.urls")),
     path("good-runs/", include("certifier.goodruns.urls")),

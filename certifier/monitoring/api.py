@@ -118,8 +118,9 @@ class Histograms(APIView):
         201 when something was new or differed, 200 when everything was there already. A histogram that is sent again
         with other counts counts from now on.
         """
-        row = find_run(run)
+        # All of the body first: a client that still sends does not hear a refusal.
         body: Any = request.data
+        row = find_run(run)
         blocks = parquet_body.read(body, run) if isinstance(body, bytes) else json_body.read(body, run)
         done = services.ingest(actor=actor_of(request), run=run, dataset=_dataset_name(row, request), blocks=blocks)
         answer = {

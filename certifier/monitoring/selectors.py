@@ -46,10 +46,14 @@ def find_element(path: str) -> Element:
 def elements() -> QuerySet[Element]:
     """All elements by path, each with `runs`, `histograms` (sent, corrections included) and `latest` run number."""
     latest = Part.objects.filter(element=OuterRef("pk")).order_by("-id").values("dataset__run__number")[:1]
-    return Element.objects.select_related("system").annotate(
-        runs=Count("parts__dataset__run", distinct=True),
-        histograms=Sum("parts__histograms", default=0),
-        latest=Subquery(latest),
+    return (
+        Element.objects.select_related("system")
+        .annotate(
+            runs=Count("parts__dataset__run", distinct=True),
+            histograms=Sum("parts__histograms", default=0),
+            latest=Subquery(latest),
+        )
+        .order_by("path")
     )
 
 

@@ -44,7 +44,8 @@
 
   const themed = (value, colour) => {
     if (typeof value === "string") return value.startsWith("var(--") || value.startsWith("color-mix(") ? colour(value) : value;
-    if (Array.isArray(value)) return typeof value[0] === "number" ? value : value.map((item) => themed(item, colour));
+    /* Numbers are left as they are, thousands of them; a step of a colour scale is a number and a colour. */
+    if (Array.isArray(value)) return typeof value[0] === "number" && typeof value[1] !== "string" ? value : value.map((item) => themed(item, colour));
     if (value && typeof value === "object") {
       return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, themed(item, colour)]));
     }

@@ -19,7 +19,15 @@ QUEUES = ("default", "score", "train")
 
 def test_it_leads_to_every_room(page: Page, chi: User) -> None:
     text = page(chi).get("/").content.decode()
-    for name in ("web:home", "web:runs", "defects:catalogue", "goodruns:lists", "ops:jobs", "accounts:profile"):
+    for name in (
+        "web:home",
+        "web:runs",
+        "defects:catalogue",
+        "goodruns:lists",
+        "ops:jobs",
+        "accounts:profile",
+        "histograms:catalogue",
+    ):
         assert f'href="{reverse(name)}"' in text, name
     assert f'action="{reverse("accounts:logout")}"' in text
 

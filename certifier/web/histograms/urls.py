@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from . import views
+
+app_name = "histograms"
+urlpatterns = [
+    path("", views.catalogue, name="catalogue"),
+    path("runs/<int:number>/", views.run, name="run"),
+    path("runs/<int:number>/<path:path>/", views.element, name="element"),
+]

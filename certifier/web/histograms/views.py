@@ -1,0 +1,67 @@
+"""Pages of histograms: all elements, one run, one element of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from certifier.accounts import permissions
+from certifier.accounts.models import System
+from certifier.monitoring import selectors
+from certifier.web.views import kept, varied, wants_part
+
+from .element_page import ElementPage, View
+from .forms import CatalogueForm
+from .looking import Looking, Options
+from .overview import Overview
+
+ELEMENTS_PER_PAGE = 100
+LATEST_RUNS = 12
+# What htmx replaces: the element's figures, or the overview of a run, without the frame around.
+CATALOGUE, OVERVIEW, ELEMENT = "elements", "overview", "element"
+KEPT = ("dataset", "ls", "against")
+
+
+@never_cache
+@require_safe
+def catalogue(request: HttpRequest) -> HttpResponse:
+    permissions.require(permissions.can_view(request.user))
+    form = CatalogueForm(request.GET, systems=list(System.objects.all()))
+    rows = form.chosen(selectors.elements()) if form.is_valid() else selectors.elements().none()
+    context: dict[str, Any] = {
+        "form": form,
+        "page": Paginator(rows, ELEMENTS_PER_PAGE).get_page(request.GET.get("page")),
+    }
+    if wants_part(request, CATALOGUE):
+        return varied(render(request, "histograms/_elements.html", context))
+    context["runs"] = selectors.runs_with_histograms(LATEST_RUNS)
+    return varied(render(request, "histograms/catalogue.html", context))
+
+
+@never_cache
+@require_safe
+def run(request: HttpRequest, number: int) -> HttpResponse:
+    permissions.require(permissions.can_view(request.user))
+    looking = Looking(number, Options.of(request.GET))
+    overview = Overview(looking)
+    context = {"looking": looking, "overview": overview, "run": looking.run, "kept": kept(request, *KEPT)}
+    if wants_part(request, OVERVIEW):
+        return varied(render(request, "histograms/_overview.html", context))
+    return varied(render(request, "histograms/run.html", context))
+
+
+@never_cache
+@require_safe
+def element(request: HttpRequest, number: int, path: str) -> HttpResponse:
+    permissions.require(permissions.can_view(request.user))
+    looking = Looking(number, Options.of(request.GET))
+    page = ElementPage(looking, path, View.of(request.GET))
+    context = {"looking": looking, "page": page, "run": looking.run, "kept": kept(request, *KEPT)}
+    if wants_part(request, ELEMENT):
+        return varied(render(request, "histograms/_element.html", context))
+    return varied(render(request, "histograms/element.html", context))
