@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logsumexp
 
 from .conditions import BoolArray, Conditions, FloatArray, IntArray
 from .errors import MlcoreError, ShapeError
 from .evaluate import BAD, GOOD, UNSURE, binary
 
-RATES = np.concatenate([np.geomspace(1e-5, 0.5, 400), [1.0]])  # rates at which bets are placed
-STAKES = np.geomspace(0.003, 0.9, 16)  # share of what may be lost at most in one run
+RATES = np.concatenate([np.geomspace(1e-5, 0.6, 200), [1.0]])  # rates at which bets are placed
+STAKES = np.geomspace(0.004, 0.9, 10)  # share of what may be lost at most in one run
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,21 +134,23 @@ def _by_betting(part: FloatArray, size: FloatArray, confidence: float) -> tuple[
     """Running bounds from errors and sizes of runs, both (runs,) within [0, 1], errors not above sizes."""
     enough = -np.log(1 - confidence) + np.log(STAKES.size)
     lower, upper = np.zeros(part.size), np.ones(part.size)
-    above = np.zeros((RATES.size, STAKES.size))  # log capital of those who bet that the rate is above
-    below = np.zeros_like(above)
-    stake_above, stake_below = STAKES / RATES[:, None], STAKES
-    proved_above, proved_below = np.zeros(RATES.size, dtype=bool), np.zeros(RATES.size, dtype=bool)
-    for row in range(part.size):
-        gain = part[row] - RATES[:, None] * size[row]
-        above += np.log1p(np.maximum(stake_above * gain, -0.999999))
-        below += np.log1p(np.maximum(-stake_below * gain, -0.999999))
-        proved_above |= logsumexp(above, axis=1) >= enough
-        proved_below |= logsumexp(below, axis=1) >= enough
+    stakes = {"above": STAKES / RATES[:, None], "below": np.broadcast_to(-STAKES, (RATES.size, STAKES.size))}
+    capital = {side: np.zeros((RATES.size, STAKES.size)) for side in stakes}  # logarithms, by rate and stake
+    for first in range(0, part.size, 128):
+        rows = slice(first, first + 128)
+        gain = part[rows, None] - RATES * size[rows, None]
+        proved = {}
+        for side, stake in stakes.items():
+            path = capital[side] + np.cumsum(np.log1p(np.maximum(gain[:, :, None] * stake, -0.999999)), axis=0)
+            capital[side] = path[-1]
+            top = path.max(axis=2)
+            total = top + np.log(np.exp(path - top[:, :, None]).sum(axis=2))
+            proved[side] = np.maximum.accumulate(total >= enough, axis=0)
         # Whoever wins against one rate wins more against a rate further out, so what is excluded has no gaps.
-        lower[row] = RATES[max(int(np.argmin(proved_above)) - 1, 0)] if proved_above[0] else 0.0
-        stays = np.flatnonzero(~proved_below)
-        upper[row] = RATES[min(int(stays[-1]) + 1, RATES.size - 1)] if stays.size else RATES[0]
-    return lower, np.minimum(upper, 1.0)
+        excluded_below, excluded_above = proved["above"].sum(axis=1), proved["below"].sum(axis=1)
+        lower[rows] = np.where(excluded_below > 0, RATES[np.maximum(excluded_below - 1, 0)], 0.0)
+        upper[rows] = np.where(excluded_above > 0, RATES[np.minimum(RATES.size - excluded_above, RATES.size - 1)], 1.0)
+    return np.maximum.accumulate(lower), np.minimum.accumulate(upper)
 
 
 @dataclass(frozen=True)

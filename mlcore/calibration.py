@@ -55,7 +55,7 @@ class ProbabilityCalibrator(BaseEstimator):  # type: ignore[misc,no-any-unimport
             self.score_, self.probability_ = _centred(values, bad, total, self.prior)
         else:
             self.score_, self.lower_, self.upper_ = _venn_abers(values, bad, total)
-            self.probability_ = self.upper_ / (1 - self.lower_ + self.upper_)
+            self.probability_ = np.maximum.accumulate(self.upper_ / (1 - self.lower_ + self.upper_))
         return self
 
     def predict(self, scores: npt.ArrayLike) -> FloatArray:
@@ -114,4 +114,5 @@ def _venn_abers(values: FloatArray, bad: FloatArray, total: FloatArray) -> tuple
         with_bad = wrong.copy()
         with_bad[row] += 1.0
         upper[row] = isotonic_regression(with_bad / more, sample_weight=more)[row]
-    return centre, lower, upper
+    # Equal fits differ in the last digit, which must not make a probability fall.
+    return centre, np.maximum.accumulate(lower), np.maximum.accumulate(upper)

@@ -150,6 +150,10 @@ def two_sample(
         raise IncompatibleBinning("the two tables have different features; compare tables of the same columns.")
     _enough_runs(reference.conditions.run, current.conditions.run)
     values = np.vstack([reference.values, current.values])
+    known = ~np.isnan(reference.values).all(axis=0) & ~np.isnan(current.values).all(axis=0)
+    if not known.any():
+        raise TooFewData("no feature is known in both samples; there is nothing to compare.")
+    values = values[:, known]
     is_current = np.repeat([0, 1], [len(reference), len(current)])
     _, run = np.unique(
         np.column_stack([np.concatenate([reference.conditions.run, current.conditions.run]), is_current]),

@@ -226,12 +226,10 @@ def grey_zone(
     called, wrong = np.cumsum(weight)[last], np.cumsum(bad)[last]
     within = np.flatnonzero(wrong <= pollution * called * (1 + 1e-12))
     upto = int(last[within[-1]]) + 1 if within.size else 0
-    good_above = np.append((weight - bad).sum() - np.cumsum(weight - bad)[last], 0.0)
-    from_ = np.append(last + 1, score.size)
-    enough = np.flatnonzero(good_above <= loss * (weight - bad).sum() * (1 + 1e-12) + 1e-15)
-    start = int(from_[enough[0]])
-    if not (weight - bad).sum() > 0:
-        start = 0
+    # Summed from above, so that nothing but bad lumisections above is exactly no loss.
+    good_from = np.append(np.cumsum((weight - bad)[::-1])[::-1], 0.0)
+    starts = np.append(0, last + 1)
+    start = int(starts[np.flatnonzero(good_from[starts] <= loss * good_from[0] * (1 + 1e-12))[0]])
     start, upto = (start, upto) if start >= upto else (upto, upto)
     decided = upto + score.size - start
     luminosity = (weight[:upto].sum() + weight[start:].sum()) / weight.sum()

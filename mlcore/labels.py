@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.special import expit
 from sklearn.base import clone
 
+from .calibration import ProbabilityCalibrator
 from .conditions import BoolArray, Conditions, FloatArray
 from .errors import BadLabels, MlcoreError, ShapeError, TooFewData
 from .evaluate import binary
@@ -87,7 +88,9 @@ def label_noise(probability_bad: npt.ArrayLike, labels: npt.ArrayLike) -> LabelN
     good_as_bad = float(joint[1, 0] / truth[0]) if truth[0] > 0 else 0.0
     bad_as_good = float(joint[0, 1] / truth[1]) if truth[1] > 0 else 0.0
     suspicious = (says_bad & (y == 0)) | (says_good & (y == 1))
-    belief = np.where(known, _belief(np.where(known, p, 0.5), y == 1, good_as_bad, bad_as_good), 1.0)
+    # A model that learnt from wrong labels is too timid or too sure; what its answers are worth is seen in the labels.
+    shown = ProbabilityCalibrator().fit(p, y).predict(np.where(known, p, 0.5))
+    belief = np.where(known, _belief(shown, y == 1, good_as_bad, bad_as_good), 1.0)
     return LabelNoise(good_as_bad, bad_as_good, float(truth[1]), suspicious, belief)
 
 

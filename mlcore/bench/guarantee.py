@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.optimize import brentq
@@ -38,7 +39,7 @@ NAME = "guarantee"
 LIMIT, CONFIDENCE, BAD_SHARE, DISTANCE = 0.005, 0.95, 0.1, 4.0
 SIZES = {50: "naive 0.23-0.37", 150: "naive 0.23-0.37", 700: "n/D floor 5: 0.08"}
 REPEATS, REPEATS_QUICK = 100, 4  # for each seed
-MAPIE_REPEATS, MAPIE_REPEATS_QUICK = {50: 20, 150: 8, 700: 2}, {50: 2, 150: 1, 700: 0}  # for each seed
+MAPIE_REPEATS, MAPIE_REPEATS_QUICK = {50: 20, 150: 6, 700: 1}, {50: 2, 150: 1, 700: 0}  # for each seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,13 @@ class Draw:
         """By Bayes from the marginal distributions: what a perfect calibration of the score would give."""
         prior = np.log(BAD_SHARE / (1 - BAD_SHARE))
         return np.asarray(expit(DISTANCE * self.score - DISTANCE**2 / 2 + prior))
+
+    @cached_property
+    def plain_sequences(self) -> tuple[Thresholds, Thresholds]:
+        """Pollution and loss at each threshold, for the peers."""
+        rows = scored(self.probability_bad, self.label, self.run, self.weight)
+        plain = Smoothing(floor=1.0, prior_runs=0.0, neighbour=1.0)
+        return pollution_sequence(rows, plain), loss_sequence(rows, plain)
 
 
 def draw(
@@ -140,10 +148,8 @@ def exact_sequence(sample: Draw, *, floor: float, measured: bool) -> tuple[float
 
     D is the floor, or the larger of floor and plain run-clustered design effect at the threshold itself.
     """
-    rows = scored(sample.probability_bad, sample.label, sample.run, sample.weight)
-    plain = Smoothing(floor=1.0, prior_runs=0.0, neighbour=1.0)
     chosen = []
-    for sequence in (pollution_sequence(rows, plain), loss_sequence(rows, plain)):
+    for sequence in sample.plain_sequences:
         effect = (
             np.maximum(floor, np.nan_to_num(sequence.measured_effect, nan=1.0))
             if measured

@@ -20,8 +20,8 @@ class Smoothing:
     """Parameters of `smoothed_design_effect`, as `SelectivePolicy` explains them."""
 
     floor: float = 5.0
-    prior_runs: float = 200.0
-    neighbour: float = 5.0
+    prior_runs: float = 400.0
+    neighbour: float = 4.0
 
 
 def smoothed_design_effect(

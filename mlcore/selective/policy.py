@@ -56,8 +56,8 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
         confidence: float = 0.95,
         pollution_share: float = 0.5,
         design_effect_floor: float = 5.0,
-        prior_runs: float = 200.0,
-        neighbour: float = 5.0,
+        prior_runs: float = 400.0,
+        neighbour: float = 4.0,
         fewest_bad: int = 30,
         fewest_runs: int = 10,
         fewest_in_stratum: int | None = None,
@@ -225,8 +225,9 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
         elif side == "loss" and bad == len(rows):
             words = "No lumisection is called bad automatically: no good one was confirmed, so loss is not known."
         if words:
-            nothing = float("nan")
-            return SideBound(side, limit, confidence, None, None, None, len(rows), 0.0, 0.0, nothing, needed, words)
+            return SideBound(
+                side, limit, confidence, None, None, None, len(rows), 0.0, 0.0, smoothing.floor, needed, words
+            )
         sequence = loss_sequence(rows, smoothing) if side == "loss" else pollution_sequence(rows, smoothing)
         return _bound(side, limit, confidence, sequence, rows)
 

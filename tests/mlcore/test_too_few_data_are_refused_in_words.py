@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mlcore.errors import MlcoreError
 from mlcore.selective import BAD, GOOD, UNSURE, SelectivePolicy, clean_needed, upper_bound
 
 
@@ -63,3 +64,9 @@ def test_wrong_labels_end_in_a_refusal_and_not_in_confident_thresholds() -> None
     assert np.isnan(policy.t_bad_)
     assert "Look at the labels first" in policy.refusal_
     assert set(policy.decide(p)) == {UNSURE}
+
+
+def test_a_bound_is_asked_for_between_0_and_1() -> None:
+    for limit, confidence in ((0.0, 0.95), (0.005, 1.0)):
+        with pytest.raises(MlcoreError):
+            clean_needed(limit, confidence)
