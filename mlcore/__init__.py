@@ -1,8 +1,7 @@
-"""A scientific library for certifying data: scores, calibration, selective decisions, monitoring.
+"""A scientific library for certifying data: detectors, system models, selective decisions, and their bounds.
 
-It is empty so far: the detectors arrive with the second milestone. What holds from the first day is the border, kept by
-import-linter: nothing in here may import Django, Celery or `certifier`, so that it works in a notebook.
-Scores, once there are any: higher = worse, NaN = cannot score.
+Nothing in here may import Django, Celery or `certifier` (import-linter says so): it works in a notebook. Scores are
+higher = worse, and NaN = cannot score. docs/mlcore.md walks through it; decision 0008 says what its values are.
 """
 
 from __future__ import annotations
