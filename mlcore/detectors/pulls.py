@@ -16,7 +16,7 @@ from mlcore.reference import Reference
 
 Floats = npt.NDArray[np.floating[Any]]
 
-#: below this many effective counts the distribution is so lopsided that tail probabilities are worked out
+#: below this many expected counts the distribution is so lopsided that tail probabilities are worked out
 FEW = 4.0
 #: counts looked at together, so that memory does not grow with the number of lumisections
 AT_ONCE = 1_000_000
@@ -25,20 +25,24 @@ AT_ONCE = 1_000_000
 def pulls_of(counts: Floats, mean: Floats, variance: Floats) -> Floats:
     """Normal deviates of counts given their expectation and its systematic variance; same shape as `counts`.
 
-    A bin counts as `k = mean² / (mean + variance)` independent hits, which is Poisson's law where nothing else
-    fluctuates. The two-thirds power of such a count is nearly normal far into both tails (20 hits: to 0.3 at 5
-    standard deviations); below four hits tail probabilities are used, halving that of the count itself, so that the
-    pull of a bin that can only be empty or not is small, never large, when it is empty.
+    Counts whose mean itself fluctuates are taken as negative binomial, which is Poisson's law where nothing but hits
+    does. The signed root of the deviance, corrected for skewness (Pierce and Schafer 1986), is nearly normal far into
+    both tails: an empty bin is far less likely than as many hits too many are. Below four expected hits that come one
+    by one, tail probabilities are used, halving that of the count itself, so that the pull of a bin that can only be
+    empty or not is small, never large, when it is empty.
     """
-    effective = mean * (mean / (mean + variance))
-    ratio = counts / mean
-    # exp and log of single precision are several times faster than a power or a cube root.
-    power = np.exp(np.log(np.maximum(ratio, 1e-30)) * (2.0 / 3.0))
-    root = np.sqrt(effective)
-    pulls = 1.5 * root * (power - 1.0) + 1.0 / (6.0 * np.maximum(root, 0.1))
-    sparse = effective < FEW
+    spread = np.maximum(variance / mean, 1e-6)
+    shape = mean / spread
+    beyond = counts - mean
+    # In log1p both terms keep their relative precision, also where shape is so large that this is Poisson's law.
+    deviance = counts * np.log1p(np.maximum(beyond / mean, -0.9999999))
+    deviance -= (counts + shape) * np.log1p(beyond / (mean + shape))
+    root = np.sqrt(np.maximum(2.0 * deviance, 0.0))
+    skewness = np.minimum((1.0 + 2.0 * spread) / np.sqrt(mean * (1.0 + spread)), 2.0)
+    pulls = np.where(beyond < 0, -root, root) + skewness / 6.0
+    sparse = (mean < FEW) & (spread < 0.5)
     if sparse.any():
-        pulls[sparse] = _sparse_pulls(effective[sparse], ratio[sparse], pulls[sparse])
+        pulls[sparse] = _sparse_pulls((mean / (1.0 + spread))[sparse], counts[sparse] / mean[sparse], pulls[sparse])
     return np.asarray(pulls)
 
 
@@ -67,7 +71,7 @@ class Pulls(Detector):
     Attributes
     ----------
     reference_ : the fitted `Reference`.
-    largest_ : location and width of the largest pull of good lumisections (Gumbel).
+    largest_ : location and width of the largest and of minus the smallest pull of good lumisections (Gumbel), (2, 2).
     chi2_ : location and width of the logarithm of the mean squared pull.
 
     Source: the largest pull corrected for the number of bins, beside chi2, is the statistic of AutoDQM
@@ -103,16 +107,15 @@ class Pulls(Detector):
     def _fit(self, data: HistogramBlock, labels: npt.NDArray[np.int64] | None, weights: FloatArray | None) -> None:
         self.reference_ = Reference(columns=self.columns).fit(data, weights)
         largest, chi2, _ = self._summaries(data)
-        low, middle, high = np.quantile(largest, [0.25, 0.5, 0.75])
-        # Quantiles of Gumbel's law: half its mass lies below location + 0.3665 width, the quarters 1.5725 widths apart.
-        width = max((high - low) / 1.5725, 0.05)
-        self.largest_ = np.array([middle - 0.3665 * width, width])
+        self.largest_ = np.stack([gumbel_law(side) for side in largest])
         low, middle, high = np.quantile(np.log(chi2), [0.25, 0.5, 0.75])
         self.chi2_ = np.array([middle, max((high - low) / 1.349, 1e-3)])
 
     def _score(self, data: HistogramBlock) -> FloatArray:
         largest, chi2, entries = self._summaries(data)
-        one = gumbel_log_tail(largest, *self.largest_)
+        # Too many and too few are two looks, each with its own null: fluctuations upwards are larger.
+        sides = [gumbel_log_tail(side, *law) for side, law in zip(largest, self.largest_, strict=True)]
+        one = of_several(np.minimum(*sides), 2)
         two = special.log_ndtr(-(np.log(chi2) - self.chi2_[0]) / self.chi2_[1])
         if self.statistic == "max":
             log_p = one
@@ -124,17 +127,26 @@ class Pulls(Detector):
         return np.asarray(-log_p / np.log(10))
 
     def _summaries(self, data: HistogramBlock) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Largest absolute pull, mean squared pull, and pull of the entries (NaN where events are not known)."""
-        largest, chi2, totals = (np.empty(len(data)) for _ in range(3))
+        """Largest and minus the smallest pull (2, n), mean squared pull, and pull of the entries (NaN where events are
+        not known)."""
+        largest, chi2, totals = np.empty((2, len(data))), np.empty(len(data)), np.empty(len(data))
         for rows in _chunks(np.arange(len(data)), int(np.prod(data.bins))):
             pulls, totals[rows] = self._pulls(data.select(rows))
-            largest[rows] = np.abs(pulls).max(axis=1)
+            largest[0, rows], largest[1, rows] = pulls.max(axis=1), -pulls.min(axis=1)
             chi2[rows] = np.einsum("ij,ij->i", pulls, pulls) / pulls.shape[1]
         usual, relative = self.reference_.expected_totals(data.conditions)
         variance = (relative * usual) ** 2 + np.maximum(usual, 0.5)
         entries = (totals - usual) / np.sqrt(variance)
         known = (data.conditions.events > 0) & (self.reference_.yield_.size > 0)
         return largest, np.maximum(chi2, 1e-12), np.where(known, entries, np.nan)
+
+
+def gumbel_law(largest: FloatArray) -> FloatArray:
+    """Location and width of Gumbel's law from the quartiles, which a few bad lumisections do not move."""
+    low, middle, high = np.quantile(largest, [0.25, 0.5, 0.75])
+    # Half its mass lies below location + 0.3665 width, the quarters are 1.5725 widths apart.
+    width = max((high - low) / 1.5725, 0.05)
+    return np.array([middle - 0.3665 * width, width])
 
 
 def gumbel_log_tail(values: FloatArray, location: float, width: float) -> FloatArray:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mlcore.conditions import FloatArray, IntArray
 from mlcore.detectors.base import Detector
-from mlcore.detectors.pulls import gumbel_log_tail, pulls_of
+from mlcore.detectors.pulls import gumbel_law, gumbel_log_tail, pulls_of
 from mlcore.errors import MlcoreError
 from mlcore.histograms import Axis, HistogramBlock
 from mlcore.reference import COLUMNS, Reference
@@ -129,8 +129,8 @@ class Scan(Detector):
         self.overall_ = np.array([0.0, 1.0])
         largest = np.concatenate([part.pull for part in self._deviations(data)])
         for stack, kernel in np.ndindex(self.null_.shape[:2]):
-            self.null_[stack, kernel] = _gumbel(largest[:, stack, kernel])
-        self.overall_ = _gumbel(self._oddness(largest).max(axis=(1, 2)))
+            self.null_[stack, kernel] = gumbel_law(largest[:, stack, kernel])
+        self.overall_ = gumbel_law(self._oddness(largest).max(axis=(1, 2)))
 
     def _score(self, data: HistogramBlock) -> FloatArray:
         largest = np.concatenate([part.pull for part in self._deviations(data)])
@@ -303,10 +303,3 @@ def _windows(maps: Floats, bands: Sequence[npt.NDArray[np.float32]]) -> Floats:
         if band.shape[0] > 1 and np.count_nonzero(band) > band.shape[0]:
             summed = np.moveaxis(np.moveaxis(summed, place, -1) @ band.T, -1, place)
     return np.asarray(summed, dtype=np.float32)
-
-
-def _gumbel(largest: FloatArray) -> FloatArray:
-    """Location and width of Gumbel's law from the quartiles, which a few bad lumisections do not move."""
-    low, middle, high = np.quantile(largest, [0.25, 0.5, 0.75])
-    width = max((high - low) / 1.5725, 0.05)
-    return np.array([middle - 0.3665 * width, width])
