@@ -65,14 +65,15 @@ def ingest(
         given = checks.joined(row, blocks)
         elements = _elements(given)
         checks.other_bins(row, given.values(), elements)
-        news = _news(row, dataset, given, elements)
+        known = Dataset.objects.filter(run=row, name=dataset).first()
+        news = _news(known, given, elements)
         sent = sum(len(block) for block in given.values())
         written = sum(len(block) for block in news)
         new_elements = tuple(path for path in given if path not in elements)
         outcome = Ingested(run, dataset, new_elements, [], _lumisections(news), written, sent - written)
         if not news or dry_run:
             return outcome
-        return _write(unit, row, outcome, news)
+        return _write(unit, row, outcome, news, known or _new_dataset(unit, row, dataset))
 
 
 def _locked(number: int) -> Run:
@@ -96,11 +97,10 @@ def _elements(given: dict[str, HistogramBlock]) -> dict[str, Element]:
 
 
 def _news(
-    run: Run, dataset: str, given: dict[str, HistogramBlock], elements: dict[str, Element]
+    dataset: Dataset | None, given: dict[str, HistogramBlock], elements: dict[str, Element]
 ) -> list[HistogramBlock]:
     """Of what was given that which is not so already."""
-    row = Dataset.objects.filter(run=run, name=dataset).first()
-    known = live_parts(row, [element.pk for element in elements.values()]) if row else {}
+    known = live_parts(dataset, [element.pk for element in elements.values()]) if dataset else {}
     news = []
     for path, block in given.items():
         parts = known.get(elements[path].pk, []) if path in elements else []
@@ -149,9 +149,8 @@ def _lumisections(blocks: list[HistogramBlock]) -> LumiSet:
     return together
 
 
-def _write(unit: Unit, run: Run, outcome: Ingested, news: list[HistogramBlock]) -> Ingested:
+def _write(unit: Unit, run: Run, outcome: Ingested, news: list[HistogramBlock], dataset: Dataset) -> Ingested:
     """The file first, then the rows that refer to it: what breaks off in between leaves a file that nobody knows."""
-    dataset = _dataset(unit, run, outcome.dataset)
     saved = files.save(run.number, outcome.dataset, files.encode(run.number, news))
     try:
         return replace(outcome, parts=_refer(unit, run, dataset, news, saved.name), saved=saved)
@@ -179,10 +178,7 @@ def _refer(unit: Unit, run: Run, dataset: Dataset, news: list[HistogramBlock], f
     return parts
 
 
-def _dataset(unit: Unit, run: Run, name: str) -> Dataset:
-    found = Dataset.objects.filter(run=run, name=name).first()
-    if found is not None:
-        return found
+def _new_dataset(unit: Unit, run: Run, name: str) -> Dataset:
     return runs.put_dataset(actor=unit.actor, run=run.number, name=name)  # type: ignore[arg-type]  # our own User
 
 
@@ -196,12 +192,12 @@ def _made(run: Run, blocks: list[HistogramBlock]) -> dict[str, Element]:
         for path, block in sorted(given.items())
         if path not in known
     ]
-    if not new:
-        return known
-    Element.objects.bulk_create(new, ignore_conflicts=True)
-    elements = _elements(given)
-    checks.other_bins(run, blocks, elements)
-    return elements
+    if new:
+        Element.objects.bulk_create(new, ignore_conflicts=True)
+        known = _elements(given)
+    # Also where none is new: it may have come since the first look.
+    checks.other_bins(run, blocks, known)
+    return known
 
 
 def _part(dataset: Dataset, element: Element, block: HistogramBlock, **place: Any) -> Part:

@@ -82,7 +82,7 @@ def test_the_catalogue_lists_elements_with_what_there_is_of_them(world: None, pa
     assert f"{ENERGY} cell time [ns] LAR – 10 2 200 {RUN}" in text
     assert f"{MAP} eta × phi [rad] LAR – 6 × 8 2 200 {RUN}" in text
     assert f'href="/histograms/runs/{RUN}/{ENERGY}/"' in html
-    assert f"{RUN} 3 elements 280 {BEFORE} 3 elements 300" in text
+    assert f"{RUN} 3 elements 280 histograms {BEFORE} 3 elements 300 histograms" in text
 
 
 def test_the_catalogue_is_filtered(world: None, page: Page, ben: User) -> None:
