@@ -19,6 +19,7 @@ from certifier.monitoring.models import Element, Part
 from certifier.ops import jobs
 from certifier.ops import services as ops
 from certifier.ops.models import LIVE, Job, JobState, Trigger
+from certifier.precert.models import ModelVersion, Scoring
 from certifier.review.models import SignOff
 from certifier.runs.models import Lumisection, Run, RunProfile
 
@@ -97,6 +98,7 @@ def summary() -> list[tuple[str, str]]:
         ("tags", ", ".join(Tag.objects.order_by("id").values_list("name", flat=True))),
         ("sign-offs", f"{SignOff.objects.count():,}"),
         ("good-run lists", f"{GoodRunList.objects.count():,}"),
+        ("models", f"{ModelVersion.objects.count():,}, {Scoring.objects.count():,} scorings"),
         ("jobs", f"{Job.objects.count():,}"),
         ("accounts", f"{User.objects.count():,}, see {accounts_file()}"),
     ]

@@ -13,6 +13,8 @@ NAMES: Final = {
     "auc": "area under the ROC curve",
     "average_precision": "average precision",
     "calibration_error": "calibration error of P(bad)",
+    "pollution": "pollution",
+    "loss": "loss",
     "automatic": "decided automatically",
     "scored": "could be scored",
     "lumisections": "lumisections",
@@ -37,7 +39,9 @@ class Step:
 
 def figures_of(version: ModelVersion) -> list[tuple[str, str]]:
     """What was measured on runs that the model has not seen: (name, value)."""
-    return [(NAMES.get(name, name.replace("_", " ")), _figure(name, value)) for name, value in _flat(version.metrics)]
+    order = {name: place for place, name in enumerate(NAMES)}
+    figures = sorted(_flat(version.metrics), key=lambda figure: order.get(figure[0], len(order)))
+    return [(NAMES.get(name, name.replace("_", " ")), _figure(name, value)) for name, value in figures]
 
 
 def headline_of(version: ModelVersion) -> str:

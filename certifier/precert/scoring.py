@@ -35,8 +35,13 @@ MOST_EXPLAINED: Final = 40
 MOST_BINS: Final = 12
 
 
-def score_dataset(version: ModelVersion, dataset: Dataset, progress: Progress = lambda share, words: None) -> Scoring:
-    """Score all of a dataset, and write it down. Raises NothingToScore, ModelUnusable, HistogramsLost."""
+def score_dataset(
+    version: ModelVersion, dataset: Dataset, progress: Progress = lambda share, words: None, *, model: Any = None
+) -> Scoring:
+    """Score all of a dataset, and write it down; `model` is the version's, where it was loaded before.
+
+    Raises NothingToScore, ModelUnusable, HistogramsLost.
+    """
     began = time.monotonic()
     run = Run.objects.get(pk=dataset.run_id)
     parts = Part.objects.filter(dataset=dataset, element__system=version.system_id)
@@ -47,7 +52,7 @@ def score_dataset(version: ModelVersion, dataset: Dataset, progress: Progress = 
     covered = coverage_of_run(run).get(dataset, [])
     blocks = histograms(run, [each for each in covered if each.element.system_id == version.system_id])
     progress(0.3, f"loading {version}")
-    model = files.load(version)
+    model = files.load(version) if model is None else model
     progress(0.4, f"scoring {run.last_lumisection:,} lumisections")
     domain = conditions_of(run, np.arange(1, run.last_lumisection + 1), times=lumisection_times(run))
     judgement = judge(model.score(list(blocks.values()), conditions=domain), run.last_lumisection)
@@ -61,6 +66,21 @@ def score_dataset(version: ModelVersion, dataset: Dataset, progress: Progress = 
         judgement=judgement,
         took_s=time.monotonic() - began,
     )
+
+
+class Scorer:
+    """Scores one dataset after another; a model is loaded once as long as the version stays the same."""
+
+    def __init__(self) -> None:
+        self._version: ModelVersion | None = None
+        self._model: Any = None
+
+    def score(self, version: ModelVersion, dataset: Dataset) -> Scoring:
+        """As `score_dataset`."""
+        if version != self._version:
+            self._version, self._model = None, files.load(version)
+            self._version = version
+        return score_dataset(version, dataset, model=self._model)
 
 
 def judge(scores: Scores, last: int) -> Judgement:

@@ -21,6 +21,7 @@ from certifier.goodruns.contents import content_of
 from certifier.goodruns.models import GoodRunList, Origin, RunSummary
 from certifier.lumi import LumiSet
 from certifier.ops.models import Job, JobState
+from certifier.precert.selectors import verdicts_of_run
 from certifier.review.models import SignOff
 from certifier.review.selectors import sign_off_state
 from certifier.runs.models import Change, Lumisection, Run
@@ -209,3 +210,21 @@ def test_it_leaves_summaries_that_are_up_to_date() -> None:
 def test_it_signs_in_the_right_order() -> None:
     assert SignOff.objects.count() == len(signatures.acts(list(world.runs())))
     assert [row.at for row in SignOff.objects.order_by("id")] == sorted(row.at for row in SignOff.objects.all())
+
+
+def test_its_models_find_in_the_showcase_what_people_recorded_there() -> None:
+    """Trained while loading, by the pipeline; and what it says of the run is what Ada and her colleagues said."""
+    verdicts = {verdict.system.code: verdict for verdict in verdicts_of_run(run_number(world.SHOWCASE))}
+    lar, pixel = verdicts["LAR"], verdicts["PIXEL"]
+    assert LumiSet.parse("118-132") <= lar.bad
+    assert len(lar.good) > 500
+    assert lar.unsure
+    assert lar.counts
+    assert lar.scoring is not None
+    worst = lar.scoring.findings.filter(verdict="bad").order_by("-score").first()
+    assert worst is not None
+    assert worst.suspected_defect == "LAR_DATACORRUPT"
+    # Where nothing was collided there is nothing to score, and of a model that promises nothing all waits for people.
+    assert lar.unscored
+    assert (pixel.mode, pixel.good, pixel.bad) == ("assist", LumiSet(), LumiSet())
+    assert pixel.unsure == lar.good | lar.bad | lar.unsure

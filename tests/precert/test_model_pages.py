@@ -65,7 +65,7 @@ def test_a_model_has_a_page_with_all_that_is_known(page: Page, ben: User, lar: S
     assert "◇ not scored 10" in said
     assert f'href="/runs/{RUN}/?system=LAR"' in html
     assert "area under the ROC curve" in said
-    assert "guarantee 1024–1039 480" in said
+    assert "guarantee runs 1024–1039: 480 LS, 96 bad" in said
     assert version.digest in said
     assert version.fingerprint in said
     assert "became champion: The first that can be asked." in said

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from certifier.audit.errors import CertifierError
-from certifier.demo import finish, load, people
+from certifier.demo import finish, load, models, people
 from certifier.goodruns.summaries import refresh_summaries
 
 
@@ -28,6 +28,9 @@ class Command(BaseCommand):
             self.say("background jobs and summaries")
         # After the transaction, and also when an earlier call was stopped between the two.
         finish.run_jobs()
+        if not there:
+            self.say("models, trained on a simulated season")
+        models.load_models()
         refresh_summaries()
         finish.write_accounts()
         if there:

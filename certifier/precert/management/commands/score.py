@@ -46,14 +46,14 @@ class Command(BaseCommand):
         return found
 
     def _score(self, systems: list[System] | None, run: Run | None) -> int:
-        from certifier.precert.scoring import score_dataset
+        from certifier.precert.scoring import Scorer
 
-        waiting = unscored(systems, run)
-        failed = 0
+        waiting = sorted(unscored(systems, run), key=lambda each: each.version.pk)
+        scorer, failed = Scorer(), 0
         for number, each in enumerate(waiting, start=1):
             self._show(number, len(waiting), each)
             try:
-                self.stdout.write(f"{each}: {_words(score_dataset(each.version, each.dataset))}")
+                self.stdout.write(f"{each}: {_words(scorer.score(each.version, each.dataset))}")
             except CertifierError as error:
                 failed += 1
                 self.stderr.write(f"{each}: {error}")
