@@ -218,13 +218,20 @@ def around(values: Floats, conditions: Conditions, window: int) -> FloatArray:
 
 
 def columns(
-    scaled: FloatArray, summaries: FloatArray, layer: Layer, inputs: Inputs, *, window: int, shapes: bool
+    scaled: FloatArray,
+    summaries: FloatArray,
+    layer: Layer,
+    inputs: Inputs,
+    *,
+    window: int,
+    shapes: bool,
+    wanted: Sequence[str] | None = None,
 ) -> FeatureTable:
     """Everything that a classifier may see of each lumisection, as one table.
 
     Scores of the detectors and of the neighbours, summaries, the largest score of each physics object, how many inputs
     are missing, shapes of histograms, the table's own columns, and pile-up. Never the time: a model would learn when
-    things broke.
+    things broke. Of the shapes only those of elements that occur in `wanted` are worked out, all when it is None.
     """
     titles = [member.title for member in layer.members]
     groups = layer.groups
@@ -243,7 +250,9 @@ def columns(
     if shapes:
         known = set(layer.elements)
         for block in inputs.blocks.values():
-            if len(block.axes) == 1 and block.element in known:
+            prefix = f"shape {block.element}:"
+            used = wanted is None or any(name.startswith(prefix) for name in wanted)
+            if used and len(block.axes) == 1 and block.element in known:
                 table = shape_features(block)
                 parts.append((table.values, [f"shape {name}" for name in table.names], list(table.groups)))
     if inputs.table is not None:

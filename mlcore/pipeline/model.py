@@ -147,6 +147,7 @@ class SystemModel:
             inputs,
             window=self.config.window,
             shapes=self.config.shape_features,
+            wanted=self.columns_,
         )
         return self.chosen(everything)
 

@@ -27,7 +27,7 @@ LAX = SystemConfig(detectors=DETECTORS, pollution=0.08, loss=0.08, shares=(0.25,
 
 @pytest.fixture(scope="module")
 def past() -> World:
-    return draw(runs=80, per_run=40, seed=0)
+    return draw(runs=80, per_run=30, seed=0)
 
 
 @pytest.fixture(scope="module")
