@@ -268,6 +268,8 @@ class Reference(BaseEstimator):  # type: ignore[misc,no-any-unimported]  # sciki
         # As much trust in what all bins share as in about 10 lumisections of this one.
         prior = 10.0 * np.median(bottom) / max(len(counts), 1) + 1e-12
         self.dispersion_ = np.clip((top + prior) / (bottom + prior), 0.01, 50.0)
+        # A channel that is dead does not fluctuate as the others do: a few hits in it are already odd.
+        self.dispersion_[counts.sum(axis=0) < 5] = 0.01
 
     def _fit_yield(self, counts: Floats, conditions: Conditions, trust: FloatArray) -> None:
         """How many entries an event gives, as a function of conditions, and how much that scatters."""

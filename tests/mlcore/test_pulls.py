@@ -82,6 +82,18 @@ def test_a_planted_fault_is_found_where_it_is(family: str, fitted: Pulls) -> Non
     assert scores[:20].min() > scores[20:].max() + 3
 
 
+def test_hits_in_a_channel_that_was_dead_are_odd_also_where_others_fluctuate() -> None:
+    model = OccupancyModel(ecal_barrel(), dead=3, readout=RegionReadout())
+    detector = Pulls().fit(drawn(60, 0, model))
+    block = drawn(3, 1, model)
+    dead = model.gains == 0
+    counts = block.counts.copy()
+    counts[1, dead] = 20
+    pulls = detector.pulls(replace(block, counts=counts))
+    assert (pulls[1][dead] > 5).all()
+    assert (np.abs(pulls[0][dead]) < 1).all()
+
+
 def test_scores_are_probabilities_of_good_lumisections(fitted: Pulls) -> None:
     p = 10 ** -fitted.score(drawn(400, 3))
     assert (p < 0.1).mean() == pytest.approx(0.1, abs=0.06)
