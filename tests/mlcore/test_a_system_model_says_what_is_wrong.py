@@ -22,7 +22,10 @@ from tests.mlcore.small_world import World, draw
 
 DETECTORS = (DetectorConfig("pulls"), DetectorConfig("scan", {"stacks": (1, 3)}, axes=2))
 # Limits that some hundred lumisections can prove; the machinery is the same as at 0.5%.
-LAX = SystemConfig(detectors=DETECTORS, pollution=0.08, loss=0.08, shares=(0.25, 0.25, 0.1, 0.4))
+LAX = SystemConfig(
+    detectors=DETECTORS, pollution=0.08, loss=0.08, shares=(0.25, 0.25, 0.1, 0.4), folds=2, refresh=2,
+    classifier_parameters={"n_estimators": 30},
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -273,8 +276,8 @@ def test_too_little_to_learn_from_is_refused(past: World) -> None:
 
 
 def test_the_fingerprint_tells_whether_there_is_anything_new_to_learn(past: World) -> None:
-    few = draw(runs=24, per_run=20, seed=3)
-    config = replace(LAX, classifier="none")
+    few = draw(runs=16, per_run=20, seed=3)
+    config = replace(LAX, classifier="none", refresh=0, detectors=DETECTORS[:1])
     first = train(few.blocks, few.truth, config).fingerprint_
     assert train(few.blocks, few.truth, config).fingerprint_ == first
     other = few.truth.copy()
