@@ -37,3 +37,17 @@ def dinamo_s(counts: npt.NDArray[np.floating[npt.NBitBase]], confirmed: npt.Arra
             spread = memory * spread + weight * away
             reference, variance = mean / total, spread / total
     return scores
+
+
+def dinamo_s_frozen(
+    history: npt.NDArray[np.floating[npt.NBitBase]], counts: npt.NDArray[np.floating[npt.NBitBase]], *, memory: float
+) -> FloatArray:
+    """Scores (n,) of histograms (n, bins) against the reference at the end of a history of good ones, (m, bins)."""
+    totals = history.sum(axis=1, keepdims=True)
+    shapes = history / totals
+    weight = memory ** np.arange(len(history))[::-1][:, None] / (shapes * (1 - shapes) / totals + EPSILON)
+    reference = (weight * shapes).sum(axis=0) / weight.sum(axis=0)
+    variance = (weight * (shapes - reference) ** 2).sum(axis=0) / weight.sum(axis=0)
+    total = counts.sum(axis=1, keepdims=True)
+    given = counts / total
+    return np.asarray(np.mean((given - reference) ** 2 / (given * (1 - given) / total + variance + EPSILON), axis=1))
