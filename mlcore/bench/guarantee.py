@@ -39,7 +39,7 @@ NAME = "guarantee"
 LIMIT, CONFIDENCE, BAD_SHARE, DISTANCE = 0.005, 0.95, 0.1, 4.0
 SIZES = {50: "naive 0.23-0.37", 150: "naive 0.23-0.37", 700: "n/D floor 5: 0.08"}
 REPEATS, REPEATS_QUICK = 100, 4  # for each seed
-MAPIE_REPEATS, MAPIE_REPEATS_QUICK = {50: 20, 150: 6, 700: 1}, {50: 2, 150: 1, 700: 0}  # for each seed
+MAPIE_REPEATS, MAPIE_REPEATS_QUICK = {50: 10, 150: 6, 700: 1}, {50: 2, 150: 1, 700: 0}  # for each seed
 
 
 @dataclass(frozen=True, eq=False)

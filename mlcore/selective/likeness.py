@@ -20,8 +20,8 @@ class Smoothing:
     """Parameters of `smoothed_design_effect`, as `SelectivePolicy` explains them."""
 
     floor: float = 5.0
-    prior_runs: float = 400.0
-    neighbour: float = 4.0
+    prior_runs: float = 150.0
+    neighbour: float = 5.0
 
 
 def smoothed_design_effect(
@@ -33,8 +33,9 @@ def smoothed_design_effect(
     happen to be few *and* evenly spread: the plain estimate is too small exactly where it matters (at 700 runs it
     breaks a nominal 5% in 6-8% of the repeats). So it is taken at a neighbouring threshold further out, with
     `neighbour` times as many errors, where errors are more alike rather than less; drawn, on a logarithmic scale,
-    towards what the scores let expect (`expected`, of `expected_design_effect`) as if that had been seen in
-    `prior_runs` runs; never below the floor; never falling outwards.
+    towards what the scores let expect (`expected`, of `expected_design_effect`): half way at `prior_runs` runs, hardly
+    at many, nearly all the way at few, where a few runs with many errors make the estimate or are missing from it;
+    never below the floor; never falling outwards.
 
     measured : (g,) `design_effect` at the threshold itself, NaN where there is none; counted : (g,) errors inside.
     """
@@ -43,7 +44,7 @@ def smoothed_design_effect(
     seen = np.maximum(np.nan_to_num(measured, nan=1.0), 1.0)
     place = np.searchsorted(np.maximum.accumulate(counted), smoothing.neighbour * counted + 10.0)
     seen = seen[np.minimum(place, measured.size - 1)]
-    share = runs / (runs + smoothing.prior_runs)
+    share = runs**2 / (runs**2 + smoothing.prior_runs**2)
     prior = np.maximum(expected, smoothing.floor)
     drawn = np.exp(share * np.log(seen) + (1 - share) * np.log(prior))
     return np.asarray(np.maximum(np.maximum.accumulate(drawn), smoothing.floor))

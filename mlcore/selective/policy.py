@@ -37,7 +37,7 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
     confidence : probability that *both* limits hold, for each stratum by itself.
     pollution_share : part of the failure probability that is spent on pollution, the rest on loss.
     design_effect_floor : n is divided by at least this.
-    prior_runs : in how many runs the assumed design effect counts as seen.
+    prior_runs : at so many runs the measured design effect counts as much as the one that the scores let expect.
     neighbour : the design effect is estimated where there are this many times as many errors.
     fewest_bad, fewest_runs : fewer bad lumisections promise no pollution; fewer runs promise nothing.
     fewest_in_stratum : smaller strata are put together as "rest"; by default as many as the limits need at the floor.
@@ -56,8 +56,8 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
         confidence: float = 0.95,
         pollution_share: float = 0.5,
         design_effect_floor: float = 5.0,
-        prior_runs: float = 400.0,
-        neighbour: float = 4.0,
+        prior_runs: float = 150.0,
+        neighbour: float = 5.0,
         fewest_bad: int = 30,
         fewest_runs: int = 10,
         fewest_in_stratum: int | None = None,
@@ -194,9 +194,10 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
 
     def _part(self, name: str, rows: Scored, members: tuple[str, ...]) -> Part:
         smoothing = Smoothing(self.design_effect_floor, self.prior_runs, self.neighbour)
-        _, run = np.unique(rows.run, return_inverse=True)
-        rows = Scored(rows.score, rows.label, run.astype(np.int64), rows.weight, rows.left_out)
-        runs = int(run.max()) + 1 if run.size else 0
+        rows = rows.select(np.argsort(rows.score, kind="stable"))  # whoever sorts again finds it done
+        present = np.bincount(rows.run) > 0
+        runs = int(present.sum())
+        rows = Scored(rows.score, rows.label, (np.cumsum(present) - 1)[rows.run], rows.weight, rows.left_out)
         pollution = None if self.pollution is None else self._side("pollution", self.pollution, rows, runs, smoothing)
         loss = None if self.loss is None else self._side("loss", self.loss, rows, runs, smoothing)
         t_good = pollution.threshold if pollution else None
