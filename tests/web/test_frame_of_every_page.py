@@ -24,6 +24,7 @@ def test_it_leads_to_every_room(page: Page, chi: User) -> None:
         "web:runs",
         "defects:catalogue",
         "goodruns:lists",
+        "precert:models",
         "ops:jobs",
         "accounts:profile",
         "histograms:catalogue",

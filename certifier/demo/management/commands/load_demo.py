@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from certifier.audit.errors import CertifierError
-from certifier.demo import finish, load, models, people
+from certifier.demo import finish, load, people, trained
 from certifier.goodruns.summaries import refresh_summaries
 
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         finish.run_jobs()
         if not there:
             self.say("models, trained on a simulated season")
-        models.load_models()
+        trained.load_models()
         refresh_summaries()
         finish.write_accounts()
         if there:
