@@ -162,8 +162,8 @@ def muon_chamber(width: int = 60, *, station: int = 1, random_state: int = 0) ->
 class RegionReadout:
     """A detector that reads whole regions around what it found interesting, so hits come in clusters.
 
-    share : fraction of the hits that come this way. hits : how many one region puts into each of its channels, on average
-    and with a relative `spread` between regions. region : its size along the first two axes. A channel then varies
+    share : fraction of the hits that come this way. hits : how many one region puts into each of its channels, on
+    average and with a relative `spread` between regions. region : its size along the first two axes. A channel then varies
     1 + share x hits x (1 + spread²) times more than Poisson.
 
     The defaults give what the real images of the ECAL barrel show that are in ../shared/data/cms_hist: 12 times the
