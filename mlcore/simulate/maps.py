@@ -163,8 +163,8 @@ class RegionReadout:
     """A detector that reads whole regions around what it found interesting, so hits come in clusters.
 
     share : fraction of the hits that come this way. hits : how many one region puts into each of its channels, on
-    average and with a relative `spread` between regions. region : its size along the first two axes. A channel then varies
-    1 + share x hits x (1 + spread²) times more than Poisson.
+    average and with a relative `spread` between regions. region : its size along the first two axes. A channel then
+    varies 1 + share x hits x (1 + spread²) times more than Poisson.
 
     The defaults give what the real images of the ECAL barrel show that are in ../shared/data/cms_hist: 12 times the
     variance of Poisson at 290 hits per tower, correlations of 0.57 and 0.34 with the next and the second tower, and one
