@@ -6,13 +6,14 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+from sklearn.ensemble import ExtraTreesClassifier
 
 from mlcore.conditions import FloatArray
 from mlcore.errors import BadLabels
 from mlcore.features import FeatureTable
 
 from .base import Detector
+from .binned import BinnedBoosting
 from .conditioning import Conditioner
 
 
@@ -61,11 +62,13 @@ class BoostingDetector(Detector):
             data.select(good) if good.sum() >= 10 else data
         )
         x = self._inputs(data)
-        self.boosted_ = HistGradientBoostingClassifier(
-            max_iter=self.max_iter, max_depth=self.max_depth, max_leaf_nodes=None, learning_rate=self.learning_rate,
-            max_bins=63, min_samples_leaf=5, l2_regularization=1.0, early_stopping=False,
+        self.boosted_ = BinnedBoosting(
+            max_iter=self.max_iter,
+            max_depth=self.max_depth,
+            learning_rate=self.learning_rate,
+            min_samples_leaf=5,
             random_state=self.random_state,
-        ).fit(x, labels, sample_weight=weights)  # fmt: skip
+        ).fit(x, labels, weights)
         self.randomised_ = None
         if self.n_estimators:
             self.randomised_ = ExtraTreesClassifier(
@@ -74,7 +77,7 @@ class BoostingDetector(Detector):
 
     def _score(self, data: FeatureTable) -> FloatArray:
         x = self._inputs(data)
-        odds = np.asarray(self.boosted_.decision_function(x), dtype=np.float64)
+        odds = self.boosted_.decision_function(x)
         if self.randomised_ is None:
             return odds
         p = np.clip(self.randomised_.predict_proba(self._filled(x))[:, 1], 0.002, 0.998)

@@ -4,13 +4,12 @@ together with its neighbours of the same run."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cholesky, solve_triangular
 from scipy.special import logsumexp
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold
 
 from mlcore.conditions import Conditions, FloatArray, IntArray
@@ -19,6 +18,7 @@ from mlcore.features import FeatureTable
 from mlcore.splits import run_folds
 
 from .base import Detector
+from .binned import BinnedBoosting
 from .conditioning import Conditioner
 
 #: neighbours on either side that are read together with a lumisection; the last is the whole run
@@ -183,11 +183,10 @@ class EpisodeDetector(Detector):
         odds = [self.joint_.decision_function(part.transform(ordered)) for part in self.parts_]
         return np.asarray(np.mean(odds, axis=0)[back])
 
-    def _joined(self, features: FloatArray, y: IntArray, w: FloatArray) -> Any:  # scikit-learn has no types
-        return HistGradientBoostingClassifier(
-            max_iter=self.max_iter, max_depth=4, learning_rate=0.1, max_bins=63, min_samples_leaf=20,
-            l2_regularization=1.0, early_stopping=False, random_state=self.random_state,
-        ).fit(features, y, sample_weight=w)  # fmt: skip
+    def _joined(self, features: FloatArray, y: IntArray, w: FloatArray) -> BinnedBoosting:
+        return BinnedBoosting(
+            max_iter=self.max_iter, max_depth=4, learning_rate=0.1, min_samples_leaf=20, random_state=self.random_state
+        ).fit(features, y, w)
 
     def _folds(self, conditions: Conditions, y: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
         """By run where every fold then has both kinds to learn from, else over lumisections."""
