@@ -59,8 +59,6 @@ def load_models() -> None:
         first = _register(system, train(code, seed=SEED))
         services.promote(actor=chi, version=first, reason="The first model of the season.")
     lar = System.objects.get(code="LAR")
-    second = _register(lar, train("LAR", seed=SEED + 1, axes=(1,)))
-    services.shadow(actor=chi, version=second, reason="Without the occupancy map: does it miss anything?")
     services.set_mode(
         actor=chi, system=lar, mode="auto", reason="Ada looked at four weeks of its verdicts; 2 of 3,100 were wrong."
     )
@@ -79,15 +77,15 @@ def _register(system: System, model: SystemModel) -> ModelVersion:
         )
 
 
-def train(code: str, *, seed: int, axes: Sequence[int] = (1, 2)) -> SystemModel:
-    """The model of a system, from a season of its own; of histograms with so many axes."""
+def train(code: str, *, seed: int) -> SystemModel:
+    """The model of a system, from a season of its own."""
     from mlcore.pipeline import DetectorConfig, SystemConfig
     from mlcore.pipeline import train as train_model
 
     season = draw(code, seed)
     config = SystemConfig(
         system=code,
-        detectors=tuple(DetectorConfig("pulls", axes=number) for number in axes),
+        detectors=(DetectorConfig("pulls", axes=1), DetectorConfig("pulls", axes=2)),
         # A classifier would take ten seconds, and this detector's faults show without one.
         classifier="none",
         pollution=LIMIT,
@@ -96,8 +94,7 @@ def train(code: str, *, seed: int, axes: Sequence[int] = (1, 2)) -> SystemModel:
         random_state=seed,
     )
     lineage = {"labels": "as simulated", "season": f"{RUNS[code]} simulated runs from {FIRST_RUN} on"}
-    blocks = [block for block in season.blocks if len(block.axes) in axes]
-    return train_model(blocks, season.labels, config, families=season.families, lineage=lineage)
+    return train_model(list(season.blocks), season.labels, config, families=season.families, lineage=lineage)
 
 
 def draw(code: str, seed: int) -> Season:
