@@ -8,14 +8,22 @@ that a true rate is above 0.5%. Everything that is compared sees the same draws.
 lumisections that nobody decides automatically; the least that anybody could have is that of the two thresholds at which
 the true rates are 0.5% exactly.
 
-Where the guarantee is weaker than it says (200 to 400 repeats each, chosen seeds; target 0.05 for each side):
+As a check of the difficulty the naive rule also runs at 5% for each side, as it was measured before (0.23-0.37).
 
-- 50 runs with rho = 0.5: loss broken in 0.05, pollution in 0.065 of the repeats. So few runs cannot show that errors
-  come in lumps of twenty. At 150 runs it is 0.03 and 0.04.
-- 50 runs whose common shift has heavy tails (Student, 4 degrees of freedom): and the same reason:
-  what happens in one run of a hundred is not among 50 runs.
-- Runs of very uneven length (20 to 1,500 lumisections, log-normal): kept, 0.02 to 0.03.
-- Drift after the calibration, and wrong labels in it, are outside what any calibration can promise.
+Where the guarantee is weaker than it says (seed 3; share of repeats in which loss / pollution are broken; at 50 runs
+200 to 250 repeats, at 150 runs 100 to 150, so that 0.05 is known to 0.015 to 0.02; the promise is 0.05 for both
+together):
+
+| world | 50 runs | 150 runs |
+|---|---|---|
+| rho = 0, no likeness at all | 0.00 / 0.00 | |
+| run lengths log-normal, 20 to 1,500 lumisections | 0.005 / 0.045 | 0.00 / 0.02 |
+| luminosity that decays fivefold within a run | 0.005 / 0.01 | |
+| rho = 0.5 | **0.05 / 0.05** | **0.06 / 0.02** |
+| the common shift has heavy tails (Student, 4 degrees of freedom) | **0.07 / 0.04** | **0.07 / 0.06** |
+
+What one run in a hundred does is not seen in 50 runs, and no rule that certifies anything from them can know it. Drift
+after the calibration, and wrong labels in it, are outside what any calibration can promise: the audit watches those.
 """
 
 from __future__ import annotations
@@ -143,7 +151,9 @@ def ours(sample: Draw) -> tuple[float, float]:
     return low, high
 
 
-def exact_sequence(sample: Draw, *, floor: float, measured: bool) -> tuple[float, float]:
+def exact_sequence(
+    sample: Draw, *, floor: float, measured: bool, confidence: float = 1 - (1 - CONFIDENCE) / 2
+) -> tuple[float, float]:
     """The published recipe: exact binomial (Clopper and Pearson) on errors and n, both divided by D, fixed sequence.
 
     D is the floor, or the larger of floor and plain run-clustered design effect at the threshold itself.
@@ -161,13 +171,14 @@ def exact_sequence(sample: Draw, *, floor: float, measured: bool) -> tuple[float
             n=sequence.n / effect,
             design_effect=np.ones(sequence.n.size),
         )
-        place = divided.certify(LIMIT, 1 - (1 - CONFIDENCE) / 2)
+        place = divided.certify(LIMIT, confidence)
         chosen.append(float(sequence.threshold[place]) if place >= 0 else float("nan"))
     return chosen[0], chosen[1]
 
 
 METHODS: dict[str, Callable[[Draw], tuple[float, float]]] = {
     "naive: exact binomial, fixed sequence": lambda sample: exact_sequence(sample, floor=1.0, measured=False),
+    "naive at 5% for each side": lambda sample: exact_sequence(sample, floor=1.0, measured=False, confidence=0.95),
     "exact on n / D, D at the threshold, floor 1": lambda sample: exact_sequence(sample, floor=1.0, measured=True),
     "exact on n / D, D at the threshold, floor 5": lambda sample: exact_sequence(sample, floor=5.0, measured=True),
 }

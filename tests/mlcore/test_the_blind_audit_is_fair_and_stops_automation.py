@@ -58,7 +58,7 @@ def test_estimates_from_the_sample_are_unbiased_for_uneven_luminosity() -> None:
 
 def test_both_bounds_hold_after_every_run_at_once() -> None:
     rng = np.random.default_rng(4)
-    rate, repeats = 0.05, 120
+    rate, repeats = 0.05, 80
     low_broken = high_broken = 0
     for _ in range(repeats):
         bounds = rate_bounds(*stream(rng, rate, 120), confidence=0.9, largest_run=8.0)
@@ -95,12 +95,12 @@ def test_planted_pollution_stops_automation_and_says_why() -> None:
 def test_automation_within_the_limit_is_hardly_ever_stopped() -> None:
     rng = np.random.default_rng(6)
     stopped = 0
-    for _ in range(60):
+    for _ in range(40):
         truth, run = stream(rng, 0.005, 150)
         decision = decide_pollution(0 * truth, truth, run, limit=0.005, probability=np.full(truth.size, 0.03))
         stopped += decision.stop
         assert decision.stop == ("Stop" in decision.reason)
-    assert stopped <= binom.ppf(0.999, 60, 0.05)
+    assert stopped <= binom.ppf(0.999, 40, 0.05)
 
 
 def test_good_lumisections_called_bad_stop_automation_too() -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from mlcore.bench.guarantee import METHODS, NAIVE, Tally, draw, least_grey_zone, ours, true_rates
+from mlcore.bench.guarantee import METHODS, NAIVE, Tally, draw, least_grey_zone, ours, run, true_rates
 from mlcore.selective import SelectivePolicy, design_effect
 
-REPEATS = 160
+REPEATS = 120
 
 
 def tally(method: object, repeats: int, runs: int, **world: object) -> Tally:
@@ -74,3 +74,17 @@ def test_lumisections_that_are_alike_and_uneven_weights_count_less() -> None:
     assert weighted is not None
     # Two weights of 1 and 9: (1 + 9)^2 / (2 (1 + 81)) of the number.
     assert weighted.n_kish == pytest.approx(sides[0].n_kish * 100 / 164, rel=0.01)
+
+
+def test_the_table_has_a_row_for_each_bound_and_for_its_price_beside_the_same_peers() -> None:
+    rows = run([0], quick=True)
+    assert [row.task.split(":")[0] for row in rows] == [f"{runs} runs" for runs in (50, 150, 700) for _ in range(3)]
+    assert [row.target for row in rows] == [0.05, 0.05, 0.02] * 3
+    assert all(set(METHODS) <= set(row.peers) and row.better == "lower" and row.seeds == [0] for row in rows)
+    assert any(name.startswith("MAPIE") for name in rows[0].peers)
+    for row in rows[2::3]:
+        assert row.peers[NAIVE].value == 0.0
+        assert row.bayes is not None
+        assert row.bayes < row.value
+    # More runs, less grey.
+    assert rows[2].value > rows[8].value
