@@ -36,7 +36,7 @@ def pulls_of(counts: Floats, mean: Floats, variance: Floats) -> Floats:
     beyond = counts - mean
     # In log1p both terms keep their relative precision, also where shape is so large that this is Poisson's law.
     deviance = counts * np.log1p(np.maximum(beyond / mean, -0.9999999))
-    deviance -= (counts + shape) * np.log1p(beyond / (mean + shape))
+    deviance -= (counts + shape) * np.log1p(np.maximum(beyond / (mean + shape), -0.9999999))
     root = np.sqrt(np.maximum(2.0 * deviance, 0.0))
     skewness = np.minimum((1.0 + 2.0 * spread) / np.sqrt(mean * (1.0 + spread)), 2.0)
     pulls = np.where(beyond < 0, -root, root) + skewness / 6.0
