@@ -20,7 +20,7 @@ from .peers.greyzone import Method, at_true_rates, best_work_saved, published_me
 from .rows import Peer, Row, Stopwatch, peak_memory_mb
 
 NAME = "greyzone-shuffled"
-LUMISECTIONS, QUICK = 10_000, 2_500
+LUMISECTIONS, QUICK = 12_000, 2_500
 #: true pollution and loss: published work saved, target
 RATES = {0.005: ("80%", 0.85), 0.0005: ("20%", 0.30)}
 

@@ -79,6 +79,8 @@ def plan_faults(conditions: Conditions, families: int, law: FaultLaw, rng: np.ra
     family, episode = np.full(n, -1), np.full(n, -1)
     strength = np.zeros(n)
     wanted, number = round(law.share * n), 0
+    # Families and strengths are dealt like cards, so that each comes as often as another even in a short sample.
+    deck = np.array([(kind, level) for kind in range(families) for level in range(law.levels)])
     for _ in range(20 * n):
         taken = int((family >= 0).sum())
         if taken >= wanted:
@@ -89,8 +91,10 @@ def plan_faults(conditions: Conditions, families: int, law: FaultLaw, rng: np.ra
         if not free.all() or stop - first > max(wanted - taken, 10) * 1.5:
             continue
         rows = slice(first, stop)
-        family[rows], episode[rows] = rng.integers(families), number
-        strength[rows] = rng.choice(law.strengths)
+        if number % len(deck) == 0:
+            rng.shuffle(deck)
+        family[rows], level = deck[number % len(deck)]
+        episode[rows], strength[rows] = number, law.strengths[level]
         # Faults do not wait for the clock: the first lumisection is partly good, and the last where it ends by itself.
         strength[first] *= rng.uniform(LEAST_FILLED, 1.0)
         if stop - first > 1 and stop <= last_of_run[first]:
@@ -106,8 +110,9 @@ def _stop(first: int, last_of_run: IntArray, law: FaultLaw, rng: np.random.Gener
     if kind < law.short:
         return min(first + int(rng.geometric(1.0 / law.length)), end)
     if kind >= law.short + law.to_end:
-        while end < len(last_of_run) and rng.random() < 0.5:
-            end = int(last_of_run[end]) + 1
+        # Over the next run, and every other time over the one after it.
+        for _ in range(1 + int(rng.random() < 0.5)):
+            end = int(last_of_run[end]) + 1 if end < len(last_of_run) else end
     return end
 
 
@@ -182,12 +187,12 @@ class _Chain:
         runs = len(np.unique(conditions.run))
         mean_run = len(conditions) / runs
         over_runs = 1.0 - law.short - law.to_end
-        mean = law.short * law.length + (1.0 - law.short) * mean_run / 2 + over_runs * mean_run
+        mean = law.short * law.length + (1.0 - law.short) * mean_run / 2 + over_runs * 1.5 * mean_run
         episodes = law.share * len(conditions) / mean
         begin = episodes / (len(conditions) * (1.0 - law.share))
         return cls(
             begin=min(begin, 0.5),
-            begin_run_bad=min(0.5, over_runs * episodes / runs),
+            begin_run_bad=min(0.5, over_runs * 1.5 * episodes / runs),
             short=law.short,
             leave=1.0 / law.length,
             edge_share=min(0.9, (1.0 + law.short) / mean),
