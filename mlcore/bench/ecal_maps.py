@@ -2,8 +2,10 @@
 
 How much towers fluctuate is taken from the real images in ../shared/data/cms_hist (see `RegionReadout`; towers of a
 ring differ by 7%, ten are dead since ever). The number of events is set so that the deployed autoencoder with both of
-its corrections has the false discovery that is published for it. What is recalled of arXiv:2309.10157 is marked so:
-only abstracts could be read. The real images are two rows of their own.
+its corrections has the false discovery that is published for it (4.1% zero tower, 0.13% missing module; on seeds 0-1
+4.4% and 0.11%), and the factor of a hot tower so that without correction it has 2.8% (3.0%). Without the correction in
+time it is worse here than published, so this world is not an easy one. What is recalled of arXiv:2309.10157 is marked
+so: only abstracts could be read. The real images are two rows of their own.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from mlcore.simulate.maps import Geometry, OccupancyModel, RegionReadout, ecal_b
 
 NAME = "ecal-maps"
 TOGETHER = 3
-EVENTS = (300.0, 600.0)
+EVENTS = (265.0, 530.0)
 #: how many times its counts a hot tower has: where false discovery was published, and in the real hot images
 WARM, GLOWING = 5.5, (4_000.0, 15_000.0)
 FAULTS = ("hot tower", "missing supermodule", "dead tower")
