@@ -19,7 +19,7 @@ def visit(browser: Browser, live_server: Any, user: User, *, scripts: bool = Tru
     context = browser.new_context(base_url=live_server.url, java_script_enabled=scripts, reduced_motion="reduce")
     context.add_cookies([{"name": "sessionid", "value": session.cookies["sessionid"].value, "url": live_server.url}])
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.on("pageerror", _fail)
     return page
 

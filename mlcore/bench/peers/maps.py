@@ -65,7 +65,8 @@ def outlier_scores(
     """Scores of PyOD's models, none when PyOD is not installed: it comes with the development requirements."""
     if importlib.util.find_spec("pyod") is None:
         return {}
-    more: dict[str, dict[str, Any]] = {"IForest": {"random_state": random_state}, "PCA": {"n_components": 30}}
+    components = min(30, len(train) - 1)
+    more: dict[str, dict[str, Any]] = {"IForest": {"random_state": random_state}, "PCA": {"n_components": components}}
     x = _shares(train)
     parts = [_shares(test) for test in tests]
     found = {}
