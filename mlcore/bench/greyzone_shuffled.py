@@ -81,7 +81,10 @@ def _row(rate: float, seeds: list[int], published: _Kept, ours: _Kept, limit: fl
         peak_memory_mb=peak_memory_mb(),
         peers={
             "published method (boosting, its thresholds)": Peer(
-                float(np.mean(peer)), float(np.std(peer)), published.watch.seconds, "difficulty fixed on seeds 0-4"
+                float(np.mean(peer)),
+                float(np.std(peer)),
+                published.watch.seconds,
+                "difficulty interpolated on seeds 0-4",
             )
         },
         bayes=limit,
