@@ -280,7 +280,7 @@ class Recipe:
 
 #: Difficulties, set so that the published method should give the published figure. CERTIFICATION is interpolated
 #: between fits of one split on seeds 0-4; the published stream itself was not run there at these values. OFFLINE is
-#: extrapolated and was tried on seed 0 only. What the published methods really reach stands in the tables.
+#: extrapolated and was tried on seed 0 only. What the published methods really reach stands beside ours in the tables.
 CERTIFICATION = Recipe(FaultLaw(strength=33.0, weakest=0.45), Nature(run=0.35), variants=2)
 OFFLINE = Recipe(
     FaultLaw(share=0.02, strength=100.0, weakest=0.4, short=0.95, to_end=0.05, length=4.0),

@@ -33,7 +33,7 @@ def draw(*, runs: int = 40, per_run: int = 40, seed: int = 0, bad: float = 0.5, 
         luminosity=10.0 * pileup,
         pileup=pileup,
         events=np.round(rng.uniform(450, 550, n)),
-        time=1.7e9 + 60.0 * np.arange(n),
+        time=1.7e9 + 60.0 * np.arange(n, dtype=np.float64),
     )
     truth, families = np.zeros(n, dtype=np.int64), np.full(n, "", dtype="U10")
     for run in np.flatnonzero(rng.random(runs) < bad):
@@ -58,12 +58,21 @@ def _blocks(
     values = rng.normal(size=(len(conditions), 8)) + 0.02 * pileup
     values[families == "TIMING", 0] += 3.0
     return [
-        HistogramBlock("Jets/charge", (Axis.regular("charge", 24, 0, 4),), rng.poisson(one), conditions, None, "jets"),
-        HistogramBlock("Muons/timing", (Axis.regular("time", 20, -3, 3),), rng.poisson(two), conditions, None, "muons"),
+        HistogramBlock(
+            "Jets/charge", (Axis.regular("charge", 24, 0, 4),), rng.poisson(one).astype(float), conditions, None, "jets"
+        ),
+        HistogramBlock(
+            "Muons/timing",
+            (Axis.regular("time", 20, -3, 3),),
+            rng.poisson(two).astype(float),
+            conditions,
+            None,
+            "muons",
+        ),
         HistogramBlock(
             "Calo/towers",
             (Axis.regular("ieta", 10, -5, 5), Axis.regular("iphi", 12, 0, 12, circular=True)),
-            rng.poisson(tower),
+            rng.poisson(tower).astype(float),
             conditions,
             None,
             "jets",

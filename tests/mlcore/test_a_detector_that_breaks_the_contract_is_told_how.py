@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from mlcore.errors import IncompatibleBinning, ShapeError
 class Distance(Detector):
     """Mean square distance from the mean shape: simple, and sound."""
 
-    consumes: ClassVar = "block"
+    consumes: ClassVar[Literal["block", "table"]] = "block"
 
     def __init__(self, *, floor: float = 1e-3) -> None:
         self.floor = floor
@@ -34,7 +34,7 @@ class Distance(Detector):
 
 
 class TableDistance(Distance):
-    consumes: ClassVar = "table"
+    consumes: ClassVar[Literal["block", "table"]] = "table"
 
     def _shapes(self, data: Any) -> npt.NDArray[Any]:
         return np.nan_to_num(data.values, posinf=0.0, neginf=0.0)
@@ -59,7 +59,7 @@ class LowerIsWorse(Distance):
 
 class ConvertsItsParameters(Distance):
     def __init__(self, *, floor: float = 1e-3) -> None:
-        self.floor = [floor]
+        self.floor = [floor]  # type: ignore[assignment]  # the fault
 
 
 class LearnsWithoutUnderscore(Distance):

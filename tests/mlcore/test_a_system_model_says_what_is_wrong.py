@@ -150,9 +150,9 @@ def test_neither_the_order_of_rows_nor_of_blocks_matters(model: SystemModel, fre
         assert np.allclose(one.score[rows], expected.score, rtol=1e-4, atol=1e-6)
         assert np.array_equal(one.verdict[rows], expected.verdict)
     assert [str(one) for one in again.stretches] == [str(one) for one in expected.stretches]
-    for one in again.stretches:
-        assert set(again.conditions.run[list(one.rows)].tolist()) == {one.run}
-        assert again.probability[one.peak] == one.top
+    for stretch in again.stretches:
+        assert set(again.conditions.run[list(stretch.rows)].tolist()) == {stretch.run}
+        assert again.probability[stretch.peak] == stretch.top
     bad = int(np.flatnonzero(again.family == "HOT_TOWER")[0])
     assert again.evidence(bad).lumisection == again.conditions.lumisection[bad]
 
@@ -295,7 +295,7 @@ def test_a_configuration_survives_json_and_names_what_it_does_not_know() -> None
         SystemConfig.from_json({"colour": "red"})
     for wrong in ({"shares": (1.0, 1.0, 0.0, 0.0)}, {"required": 2.0}, {"folds": 1}, {"detectors": ()}):
         with pytest.raises(MlcoreError):
-            SystemConfig(**wrong)  # type: ignore[arg-type]
+            SystemConfig(**wrong)
     for name in ("nothing", "base", "../os", "pulls:Nothing"):
         with pytest.raises(MlcoreError):
             DetectorConfig(name).build(0)

@@ -48,7 +48,7 @@ def test_stretches_are_those_that_a_person_would_count(
     drawn: tuple[Conditions, np.ndarray], low: float, high: float, shortest: int, bridge: int
 ) -> None:
     conditions, values = drawn
-    limits = {"high": high, "low": low, "shortest": shortest, "bridge": bridge}
+    limits: dict[str, Any] = {"high": high, "low": low, "shortest": shortest, "bridge": bridge}
     found = stretches(values, conditions, **limits)
     expected = _by_hand(conditions, values, **limits)
     assert [(one.run, one.first, one.last) for one in found] == expected
