@@ -41,7 +41,7 @@ SYSTEM_OF: Final = {
 }
 
 
-def _shapes() -> tuple[ShapeModel, ...]:
+def shapes_of_elements() -> tuple[ShapeModel, ...]:
     energy = Axis.regular("energy", BINS, 0.0, 20.0, label="cell energy", unit="GeV")
     time = Axis.regular("time", BINS, -12.0, 12.0, label="cell time", unit="ns")
     quality = Axis.regular("quality", BINS, 0.0, 6.0, label="pulse quality")
@@ -58,7 +58,7 @@ def _shapes() -> tuple[ShapeModel, ...]:
     )
 
 
-def _occupancy() -> OccupancyModel:
+def occupancy_of_cells() -> OccupancyModel:
     """Cells of half barrel A in 14 x 16 regions; it grows dimmer outwards and has two regions that are always dead."""
     axes = (
         Axis.regular("eta", 14, 0.0, 1.4, label="pseudorapidity"),
@@ -85,12 +85,12 @@ def blocks(run: world.WorldRun) -> Iterator[HistogramBlock]:
         events=events[rows],
     )
     rng = np.random.default_rng([SEED, run.number])
-    for model in _shapes():
+    for model in shapes_of_elements():
         expected = model.expected(conditions)
         for faulty, fault in _faults(run.number, model):
             expected = fault.apply(expected, _rows(conditions, faulty), rng)
         yield model.draw(conditions, rng, expected=expected)
-    occupancy = _occupancy()
+    occupancy = occupancy_of_cells()
     expected = occupancy.expected(conditions)
     for faulty, broken in _broken(run.number, occupancy.geometry):
         expected = broken.apply(expected, _rows(conditions, faulty), rng)

@@ -26,8 +26,7 @@ from mlcore.simulate.map_faults import MapFault
 from mlcore.simulate.shape_faults import ShapeFault, Spike, TruncatedHistogram
 
 from . import histograms, people, world
-from .histograms import _occupancy as occupancy_of_cells
-from .histograms import _shapes as shapes
+from .histograms import occupancy_of_cells, shapes_of_elements
 
 if TYPE_CHECKING:
     from mlcore.pipeline import SystemModel
@@ -103,7 +102,7 @@ def draw(code: str, seed: int) -> Season:
     conditions = _conditions(code)
     families = _families(code, rng)
     blocks = []
-    for shape in shapes():
+    for shape in shapes_of_elements():
         if histograms.SYSTEM_OF[shape.element] == code:
             expected = shape.expected(conditions)
             for name, fault in _shape_faults(shape.element, shape.axis, rng):

@@ -160,35 +160,17 @@ Act = Callable[[User, str, int | None], str]
 
 @require_POST
 def promote(request: HttpRequest, pk: int) -> HttpResponse:
-    version = selectors.find_version(pk)
-
-    def act(actor: User, reason: str, seen: int | None) -> str:
-        services.promote(actor=actor, version=version, reason=reason, seen=seen)
-        return f"{version} is the champion now."
-
-    return _answer(request, act, reverse("precert:model", args=[pk]))
+    return _move(request, pk, services.promote, "is the champion now.")
 
 
 @require_POST
 def shadow(request: HttpRequest, pk: int) -> HttpResponse:
-    version = selectors.find_version(pk)
-
-    def act(actor: User, reason: str, seen: int | None) -> str:
-        services.shadow(actor=actor, version=version, reason=reason, seen=seen)
-        return f"{version} scores in shadow now."
-
-    return _answer(request, act, reverse("precert:model", args=[pk]))
+    return _move(request, pk, services.shadow, "scores in shadow now.")
 
 
 @require_POST
 def retire(request: HttpRequest, pk: int) -> HttpResponse:
-    version = selectors.find_version(pk)
-
-    def act(actor: User, reason: str, seen: int | None) -> str:
-        services.retire(actor=actor, version=version, reason=reason, seen=seen)
-        return f"{version} is retired."
-
-    return _answer(request, act, reverse("precert:model", args=[pk]))
+    return _move(request, pk, services.retire, "is retired.")
 
 
 @require_POST
@@ -222,6 +204,17 @@ def set_mode(request: HttpRequest, code: str) -> HttpResponse:
         return f"{system.code} is in mode {Mode(row.mode).label} now."
 
     return _answer(request, act, _at(system))
+
+
+def _move(request: HttpRequest, pk: int, move: Callable[..., object], words: str) -> HttpResponse:
+    """One version becomes something else; `words` say what it is then."""
+    version = selectors.find_version(pk)
+
+    def act(actor: User, reason: str, seen: int | None) -> str:
+        move(actor=actor, version=version, reason=reason, seen=seen)
+        return f"{version} {words}"
+
+    return _answer(request, act, reverse("precert:model", args=[pk]))
 
 
 def _at(system: System) -> str:

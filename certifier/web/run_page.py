@@ -163,11 +163,15 @@ class RunPage:
     @cached_property
     def rows(self) -> list[DefectRow]:
         """The first of them; `has_more_rows` tells whether there are others."""
-        return list(islice(rows_of(self.listed), MOST_ROWS))
+        return self._rows_and_one[:MOST_ROWS]
 
     @property
     def has_more_rows(self) -> bool:
-        return len(self.rows) == MOST_ROWS and next(islice(rows_of(self.listed), MOST_ROWS, None), None) is not None
+        return len(self._rows_and_one) > MOST_ROWS
+
+    @cached_property
+    def _rows_and_one(self) -> list[DefectRow]:
+        return list(islice(rows_of(self.listed), MOST_ROWS + 1))
 
     @property
     def present_count(self) -> int:

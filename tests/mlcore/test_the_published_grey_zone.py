@@ -145,7 +145,7 @@ def test_the_blocked_table_counts_on_later_runs(monkeypatch: pytest.MonkeyPatch)
     assert "kept in" in row.note
 
 
-def test_the_offline_table_compares_on_the_same_lumisections(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_offline_table_has_a_figure_for_ours_and_for_both_peers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(offline_ae, "QUICK", 2_500)
     monkeypatch.setattr(offline_ae, "offline_table", small)
     (row,) = offline_ae.run([0], quick=True)

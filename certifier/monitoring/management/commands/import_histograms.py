@@ -8,12 +8,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from certifier.accounts.models import User
 from certifier.accounts.permissions import NotAllowed
 from certifier.audit.request_id import request_id_scope
 from certifier.monitoring.file_import import Imported, ImportOutcome, import_file, read_file
 from certifier.runs.importers import FileRefused
-from certifier.runs.management.commands.import_runs import Progress
+from certifier.runs.management.commands.import_runs import Progress, actor_named
 
 
 class Command(BaseCommand):
@@ -33,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--user", help="in whose name (default: the installation itself)")
 
     def handle(self, *args: Any, files: list[Path], dry_run: bool, **options: Any) -> None:
-        actor = self._actor(options["user"])
+        actor = actor_named(options["user"])
         refused = 0
         for path in files:
             progress = Progress(path.name)
@@ -60,14 +59,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{path}: {summary(imported, outcome, dry_run=dry_run)}")
         if refused:
             raise CommandError(f"{refused} of {len(files)} files were not imported; nothing of them was written.")
-
-    def _actor(self, name: str | None) -> User | None:
-        if name is None:
-            return None
-        actor = User.objects.filter(username=name).first()
-        if actor is None:
-            raise CommandError(f"There is no user “{name}”.")
-        return actor
 
 
 def summary(imported: Imported, outcome: ImportOutcome, *, dry_run: bool) -> str:

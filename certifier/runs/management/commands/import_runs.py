@@ -39,6 +39,16 @@ class Progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
+def actor_named(name: str | None) -> User | None:
+    """In whose name a command writes: nobody's when no name is given. Raises CommandError for a name nobody has."""
+    if name is None:
+        return None
+    actor = User.objects.filter(username=name).first()
+    if actor is None:
+        raise CommandError(f"There is no user “{name}”.")
+    return actor
+
+
 class Command(BaseCommand):
     help = (
         "Import runs and lumisections: OMS CSV or JSON, brilcalc CSV, Certifier JSON, a map of reference runs, sPHENIX "
@@ -51,7 +61,7 @@ class Command(BaseCommand):
         parser.add_argument("--user", help="in whose name (default: the installation itself)")
 
     def handle(self, *args: Any, files: list[Path], dry_run: bool, user: str | None, **options: Any) -> None:
-        actor = self._actor(user)
+        actor = actor_named(user)
         refused = 0
         for path in files:
             progress = Progress(path.name)
@@ -74,14 +84,6 @@ class Command(BaseCommand):
                 self.stderr.write(f"{path}: note: {note}.")
         if refused:
             raise CommandError(f"{refused} of {len(files)} files were not imported; nothing of them was written.")
-
-    def _actor(self, name: str | None) -> User | None:
-        if name is None:
-            return None
-        actor = User.objects.filter(username=name).first()
-        if actor is None:
-            raise CommandError(f"There is no user “{name}”.")
-        return actor
 
 
 def summary(imported: Imported, outcome: ImportOutcome, *, dry_run: bool) -> str:
