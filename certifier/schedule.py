@@ -36,6 +36,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "review: bring the queue up to what models say": {
+        "task": "review.find_items",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "api: forget old idempotency keys": {
         "task": "api.forget_idempotency_keys",
         "schedule": crontab(hour="3", minute="10"),

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
-from environs import FileAwareEnv
+from environs import FileAwareEnv, validate
 
 from certifier import schedule
 
@@ -211,6 +211,12 @@ else:
     CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 # A worker is called missing when its last heartbeat is older than this (the heartbeat task runs every 20 s).
 WORKER_MISSING_AFTER_S = env.int("WORKER_MISSING_AFTER_S", 90)
+
+# --- review ---------------------------------------------------------------------------------------------------
+
+# Which share of automatic verdicts experts see without knowing it, and of all other findings: see review/sampling.py.
+REVIEW_AUDIT_SHARE = env.float("REVIEW_AUDIT_SHARE", 0.03, validate=validate.Range(0.02, 0.05))
+REVIEW_BLIND_SHARE = env.float("REVIEW_BLIND_SHARE", 0.15, validate=validate.Range(0.05, 1.0))
 
 # --- REST ---------------------------------------------------------------------------------------------------
 

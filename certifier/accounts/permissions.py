@@ -110,6 +110,12 @@ def can_sign(user: Any, system: System | int, stage: str) -> Verdict:
     return _needs(allowed, "expert of {system}", f"Signing off the {stage} stage", system)
 
 
+def can_review(user: Any, system: System | int) -> Verdict:
+    """Experts of the system decide, and coordinators in their place."""
+    allowed = _is(user, Role.COORDINATOR, Role.ADMIN) or _expert_of(user, system)
+    return _needs(allowed, "expert of {system}, or coordinator", "Deciding in the review queue", system)
+
+
 def can_reopen(user: Any, system: System | int) -> Verdict:
     allowed = _is(user, Role.COORDINATOR, Role.ADMIN) or _expert_of(user, system)
     return _needs(allowed, "expert of {system}, or coordinator", "Reopening a sign-off", system)

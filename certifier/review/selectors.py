@@ -12,6 +12,8 @@ from certifier.accounts.models import System
 from certifier.defects.models import Entry
 from certifier.runs.models import Run
 
+from .labels import Label as Label  # noqa: PLC0414  what `training` reads
+from .labels import labels_of as labels_of  # noqa: PLC0414
 from .models import Action, SignOff
 from .rules import REOPENED, SIGNED, STAGES, UNCHECKED, why_not_sign
 

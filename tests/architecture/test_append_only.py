@@ -18,7 +18,7 @@ from certifier.defects.models import Defect, Definition, Entry, LogicVersion, So
 from certifier.goodruns.models import GoodRunList, GoodRunListRun, ListDocument, Origin
 from certifier.monitoring.models import Element, Part
 from certifier.precert.models import Finding, ModelVersion, Promotion, Scoring, SystemMode
-from certifier.review.models import Action, SignOff, Stage
+from certifier.review.models import Action, Answer, Decision, Item, Kind, Pull, Remark, Said, SignOff, Stage
 from certifier.runs.models import Change, Dataset, Run
 from tests import cast
 
@@ -39,6 +39,9 @@ PROMISED = {
     SystemMode,
     Scoring,
     Finding,
+    Pull,
+    Decision,
+    Remark,
 }
 MODELS = sorted(
     (model for model in apps.get_models() if issubclass(model, AppendOnlyModel)), key=lambda model: model._meta.label
@@ -90,8 +93,29 @@ def row_of(model: type[models.Model]) -> models.Model:
             lumisections="1",
             verdict="bad",
         ),
+        Pull: lambda: Pull.objects.create(
+            scoring=scoring_of(part_of(run, now), version_of(system, said)),
+            system=system,
+            run=run,
+            opened=0,
+            superseded=0,
+            at=now,
+        ),
+        Decision: lambda: Decision.objects.create(
+            item=item_of(run, system, now, said), number=1, answer=Answer.CONFIRM, good="", bad="1", **said
+        ),
+        Remark: lambda: Remark.objects.create(
+            item=item_of(run, system, now, said), kind=Said.COMMENT, text="x", **said
+        ),
     }
     return rows[model]()
+
+
+def item_of(run: Run, system: System, now: datetime, said: dict[str, Any]) -> Item:
+    return Item.objects.create(
+        scoring=scoring_of(part_of(run, now), version_of(system, said)), system=system, run=run, lumisections="1",
+        kind=Kind.FINDING, place=2, verdict="bad", is_blind=False, weight=1.0, since=now, created_at=now,
+    )  # fmt: skip
 
 
 def part_of(run: Run, now: datetime) -> Part:
