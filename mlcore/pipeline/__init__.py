@@ -11,15 +11,17 @@ from __future__ import annotations
 from .config import DetectorConfig, SystemConfig, detector_class
 from .model import SystemModel
 from .scores import Evidence, OddElement, Scores
-from .training import train
+from .training import Judged, train, train_and_judge
 
 __all__ = [
     "DetectorConfig",
     "Evidence",
+    "Judged",
     "OddElement",
     "Scores",
     "SystemConfig",
     "SystemModel",
     "detector_class",
     "train",
+    "train_and_judge",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,21 @@ MOSTLY = 0.5
 CASES = 3000
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a new model says of the last part, as it would have said when the runs came.
+
+    n lumisections in order of time: `label` (NaN where there is none), `score` by a classifier that has not seen them
+    and detectors as they were before each run, `probability`, `verdict`. Only the thresholds were chosen on them.
+    """
+
+    conditions: Conditions
+    label: FloatArray
+    score: FloatArray
+    probability: FloatArray
+    verdict: npt.NDArray[np.int8]
+
+
 def train(
     blocks: Sequence[Data],
     labels: npt.ArrayLike | None = None,
@@ -42,6 +58,7 @@ def train(
     *,
     weights: npt.ArrayLike | None = None,
     confirmed: npt.ArrayLike | None = None,
+    stands_for: npt.ArrayLike | None = None,
     families: npt.ArrayLike | None = None,
     conditions: Conditions | None = None,
     lineage: dict[str, Any] | None = None,
@@ -59,30 +76,59 @@ def train(
         row those of `conditions`, or of the inputs, which then must all have the same lumisections in the same order.
     weights : (n,) how far each label is believed, see `mlcore.labels`.
     confirmed : (n,) which labels may be used for the guarantee; all that there are when None.
+    stands_for : (n,) how many lumisections each label stands for in guarantee and figures, 1 / probability of having
+        been asked for (`AuditSample.probability`); 1 when None.
     families : (n,) name of the defect family of bad lumisections, empty where not known.
     lineage : anything about where the data come from; goes into the manifest.
 
     Without bad labels the model is unsupervised: it scores and finds stretches, and everything is unsure.
     Raises TooFewData, BadLabels, ShapeError.
     """
+    return train_and_judge(
+        blocks, labels, config, weights=weights, confirmed=confirmed, stands_for=stands_for, families=families,
+        conditions=conditions, lineage=lineage,
+    )[0]  # fmt: skip
+
+
+def train_and_judge(
+    blocks: Sequence[Data],
+    labels: npt.ArrayLike | None = None,
+    config: SystemConfig | None = None,
+    *,
+    weights: npt.ArrayLike | None = None,
+    confirmed: npt.ArrayLike | None = None,
+    stands_for: npt.ArrayLike | None = None,
+    families: npt.ArrayLike | None = None,
+    conditions: Conditions | None = None,
+    lineage: dict[str, Any] | None = None,
+) -> tuple[SystemModel, Judged]:
+    """`train`, and what the model says of the last part: what it can be compared with another model on."""
     config = config or SystemConfig()
     if conditions is None and labels is not None and not same_rows(blocks):
         raise ShapeError("the inputs have different lumisections; give `conditions`, to which the labels belong.")
     inputs = gather(blocks, conditions)
-    told = _Told.of(inputs, labels, weights, confirmed, families)
+    told = _Told.of(inputs, labels, weights, confirmed, families, stands_for)
     return _Training(inputs, told, config, lineage or {}).run()
 
 
 class _Told:
     """What people said of each lumisection, in the order of the inputs."""
 
-    def __init__(
-        self, y: FloatArray, weights: FloatArray, confirmed: BoolArray, families: npt.NDArray[np.str_]
+    def __init__(  # aligned columns of one table
+        self,
+        y: FloatArray,
+        weights: FloatArray,
+        confirmed: BoolArray,
+        families: npt.NDArray[np.str_],
+        stands_for: FloatArray | None,
     ) -> None:
         self.y, self.weights, self.confirmed, self.families = y, weights, confirmed, families
+        self.stands_for = stands_for
 
     @classmethod
-    def of(cls, inputs: Inputs, labels: Any, weights: Any, confirmed: Any, families: Any) -> _Told:
+    def of(  # noqa: PLR0917  # aligned columns of one table
+        cls, inputs: Inputs, labels: Any, weights: Any, confirmed: Any, families: Any, stands_for: Any = None
+    ) -> _Told:
         n, order = len(inputs), inputs.order
         y = np.full(n, np.nan) if labels is None else np.asarray(labels, dtype=np.float64)
         check_rows("labels", y, n)
@@ -94,7 +140,17 @@ class _Told:
         check_rows("confirmed", sure, n)
         check_rows("families", names, n)
         trust = np.ones(n) if believed is None else believed
-        return cls(y[order], trust[order], (sure & ~np.isnan(y))[order], names[order])
+        many = check_weights(stands_for, n)
+        return cls(
+            y[order], trust[order], (sure & ~np.isnan(y))[order], names[order], None if many is None else many[order]
+        )
+
+    def counted(self, conditions: Conditions, rows: Any) -> FloatArray | None:
+        """What each of these lumisections counts in rates: its luminosity, as often as it stands for others."""
+        lumi = policy_weights(conditions)
+        if self.stands_for is None:
+            return lumi
+        return np.asarray(self.stands_for[rows] * (1.0 if lumi is None else lumi))
 
 
 class _Training:
@@ -105,9 +161,10 @@ class _Training:
         self.parts = chronological(inputs.conditions, config.shares, gap=config.gap)
         self.model = SystemModel(config)
         self.model.lineage_ = {**lineage, **_lineage(inputs, self.parts, told)}
-        self.model.fingerprint_ = fingerprint(inputs, told.y, told.weights, told.families, config)
+        trust = told.weights if told.stands_for is None else np.concatenate([told.weights, told.stands_for])
+        self.model.fingerprint_ = fingerprint(inputs, told.y, trust, told.families, config)
 
-    def run(self) -> SystemModel:
+    def run(self) -> tuple[SystemModel, Judged]:
         model, told = self.model, self.told
         self._distrust()
         self._detectors()
@@ -116,8 +173,7 @@ class _Training:
         model.robust_ = Ensemble(mode="robust").fit(score_table(self.scaled[good], self.inputs.conditions.select(good)))
         self._classifier(rows)
         self._library(rows)
-        self._judge()
-        return model
+        return model, self._judge()
 
     def _detectors(self) -> None:
         """Scores by detectors that have not seen the run, their scale, and the final copies."""
@@ -222,7 +278,7 @@ class _Training:
                 sample_weight=np.maximum(told.weights[kept][wanted], 1e-6),
             )
 
-    def _judge(self) -> None:
+    def _judge(self) -> Judged:
         """Calibration on the third part, policy and figures on the last."""
         model, told, conditions = self.model, self.told, self.inputs.conditions
         third, last = (np.flatnonzero(part) for part in self.parts[2:])
@@ -239,14 +295,17 @@ class _Training:
         if sure.any():
             config = self.config
             policy = SelectivePolicy(pollution=config.pollution, loss=config.loss, confidence=config.confidence)
-            lumi = policy_weights(conditions.select(rows[sure]))
+            lumi = told.counted(conditions.select(rows[sure]), rows[sure])
             # What is not complete is not decided automatically, so it has no part in the promise either.
             decided = np.where(complete[sure], model.decision_scale(score, p)[sure], np.nan)
             model.policy_ = policy.fit(
                 decided, told.y[rows[sure]].astype(np.int64), conditions.run[rows[sure]], weights=lumi
             )
             model.guarantee_ = model.policy_.report_
-        model.metrics_ = _metrics(model, score, p, complete, told.y[rows], conditions.select(rows), ~here)
+        verdict = model.verdicts(score, p, complete, np.isfinite(score))[~here]
+        judged = Judged(conditions.select(last), told.y[last], score[~here], p[~here], verdict)
+        model.metrics_ = _metrics(judged, told.counted(judged.conditions, last))
+        return judged
 
     def _calibrator(self, score: FloatArray, y: FloatArray, weights: FloatArray) -> ProbabilityCalibrator | None:
         """From the third part, with the classifier's out-of-fold scores if that has too few bad; None without any."""
@@ -301,26 +360,17 @@ def fingerprint(
     return digest.hexdigest()
 
 
-def _metrics(  # noqa: PLR0917  # aligned columns of one table
-    model: SystemModel,
-    score: FloatArray,
-    p: FloatArray,
-    complete: BoolArray,
-    y: FloatArray,
-    conditions: Conditions,
-    last: BoolArray,
-) -> dict[str, Any]:
+def _metrics(judged: Judged, weights: FloatArray | None) -> dict[str, Any]:
     """Figures on the last part, that nothing but the policy has seen."""
-    rows = last & ~np.isnan(y)
+    rows, y = ~np.isnan(judged.label), judged.label
     said: dict[str, Any] = {"lumisections": int(rows.sum()), "bad": int(np.nansum(y[rows]))}
-    said["scored"] = float(np.isfinite(score[rows]).mean()) if rows.any() else float("nan")
+    said["scored"] = float(np.isfinite(judged.score[rows]).mean()) if rows.any() else float("nan")
     if not rows.any() or np.nansum(y[rows]) in (0, rows.sum()):
         return said
-    truth, lumi = y[rows].astype(np.int64), policy_weights(conditions.select(rows))
-    said["auc"] = auc(score[rows], truth, lumi)
-    said["average_precision"] = average_precision(score[rows], truth, lumi)
-    if np.isfinite(p[rows]).any():
-        said["calibration_error"] = reliability(p[rows], truth, lumi).error
-    verdict = model.verdicts(score[rows], p[rows], complete[rows], np.isfinite(score[rows]))
-    table = confusion(verdict, truth, lumi)
+    truth, lumi = y[rows].astype(np.int64), None if weights is None else weights[rows]
+    said["auc"] = auc(judged.score[rows], truth, lumi)
+    said["average_precision"] = average_precision(judged.score[rows], truth, lumi)
+    if np.isfinite(judged.probability[rows]).any():
+        said["calibration_error"] = reliability(judged.probability[rows], truth, lumi).error
+    table = confusion(judged.verdict[rows], truth, lumi)
     return {**said, "pollution": table.pollution, "loss": table.loss, "automatic": table.automatic}
