@@ -41,6 +41,15 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "watch: look at what the audit says": {
+        "task": "watch.find_due",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "training: learn from what people decided": {
+        "task": "training.weekly",
+        "schedule": crontab(day_of_week="mon", hour="2", minute="30"),
+    },
     "api: forget old idempotency keys": {
         "task": "api.forget_idempotency_keys",
         "schedule": crontab(hour="3", minute="10"),

@@ -75,6 +75,8 @@ INSTALLED_APPS = [
     "certifier.monitoring",
     "certifier.precert",
     "certifier.review",
+    "certifier.watch",
+    "certifier.training",
     "certifier.goodruns",
     "certifier.api",
     "certifier.web",
@@ -217,6 +219,16 @@ WORKER_MISSING_AFTER_S = env.int("WORKER_MISSING_AFTER_S", 90)
 # Which share of automatic verdicts experts see without knowing it, and of all other findings: see review/sampling.py.
 REVIEW_AUDIT_SHARE = env.float("REVIEW_AUDIT_SHARE", 0.03, validate=validate.Range(0.02, 0.05))
 REVIEW_BLIND_SHARE = env.float("REVIEW_BLIND_SHARE", 0.15, validate=validate.Range(0.05, 1.0))
+
+# --- training -------------------------------------------------------------------------------------------------
+
+# How systems learn, by code or "*" for all: see training/recipe.py.
+TRAINING_RECIPE = env.json("TRAINING_RECIPE", {})
+if not isinstance(TRAINING_RECIPE, dict):
+    raise ImproperlyConfigured(f"TRAINING_RECIPE is {TRAINING_RECIPE!r}, no JSON object by system.")
+# The process that trains is ended when it holds more, or takes longer.
+TRAINING_MEMORY_MB = env.int("TRAINING_MEMORY_MB", 4000, validate=validate.Range(min=100))
+TRAINING_TIME_LIMIT_S = env.int("TRAINING_TIME_LIMIT_S", 3000, validate=validate.Range(min=1))
 
 # --- REST ---------------------------------------------------------------------------------------------------
 

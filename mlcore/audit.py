@@ -155,7 +155,8 @@ def _by_betting(part: FloatArray, size: FloatArray, confidence: float) -> tuple[
 
 @dataclass(frozen=True)
 class AuditDecision:
-    """Whether automation goes on, and why in words. `estimate`, `lower`, `upper` as of the last run."""
+    """Whether automation goes on, and why in words. `estimate`, `lower`, `upper` as of the last run; `bounds` as of
+    each."""
 
     stop: bool
     reason: str
@@ -166,6 +167,7 @@ class AuditDecision:
     estimate: float
     lower: float
     upper: float
+    bounds: AuditBounds
 
 
 def decide_pollution(
@@ -231,7 +233,7 @@ def _decide(side: str, limit: float, confidence: float, audited: int, bounds: Au
     runs = int(bounds.run.size)
     if not runs:
         words = f"No verdict has been audited yet: nothing is known about {side}. Automation goes on as calibrated."
-        return AuditDecision(False, words, side, limit, audited, 0, float("nan"), 0.0, 1.0)
+        return AuditDecision(False, words, side, limit, audited, 0, float("nan"), 0.0, 1.0, bounds)
     estimate, lower, upper = float(bounds.estimate[-1]), float(bounds.lower[-1]), float(bounds.upper[-1])
     seen = f"{audited} audited verdicts of {runs} runs: {side} is {estimate:.2%}"
     if lower > limit:
@@ -243,4 +245,4 @@ def _decide(side: str, limit: float, confidence: float, audited: int, bounds: Au
         words = f"{seen}, above the limit of {limit:.2%}, but that may still be chance. Automation goes on; look soon."
     else:
         words = f"{seen}, within the limit of {limit:.2%} (proved so far: below {upper:.2%})."
-    return AuditDecision(lower > limit, words, side, limit, audited, runs, estimate, lower, upper)
+    return AuditDecision(lower > limit, words, side, limit, audited, runs, estimate, lower, upper, bounds)

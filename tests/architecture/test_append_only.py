@@ -20,6 +20,7 @@ from certifier.monitoring.models import Element, Part
 from certifier.precert.models import Finding, ModelVersion, Promotion, Scoring, SystemMode
 from certifier.review.models import Action, Answer, Decision, Item, Kind, Pull, Remark, Said, SignOff, Stage
 from certifier.runs.models import Change, Dataset, Run
+from certifier.watch.models import Check
 from tests import cast
 
 PROMISED = {
@@ -107,7 +108,11 @@ def row_of(model: type[models.Model]) -> models.Model:
         Remark: lambda: Remark.objects.create(
             item=item_of(run, system, now, said), kind=Said.COMMENT, text="x", **said
         ),
-    }
+        Check: lambda: Check.objects.create(
+            system=system, number=1, version=version_of(system, said), pending=0, pollution={}, loss={}, overturned={},
+            drift={}, words="x", at=now,
+        ),
+    }  # fmt: skip
     return rows[model]()
 
 
