@@ -137,6 +137,10 @@ def can_manage_models(user: Any) -> Verdict:
     return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Registering or promoting a model")
 
 
+def can_train(user: Any) -> Verdict:
+    return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Training models, and pausing that,")
+
+
 def can_set_mode(user: Any) -> Verdict:
     return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Switching the mode of a system")
 

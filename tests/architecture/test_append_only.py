@@ -20,6 +20,7 @@ from certifier.monitoring.models import Element, Part
 from certifier.precert.models import Finding, ModelVersion, Promotion, Scoring, SystemMode
 from certifier.review.models import Action, Answer, Decision, Item, Kind, Pull, Remark, Said, SignOff, Stage
 from certifier.runs.models import Change, Dataset, Run
+from certifier.training.models import Pause, Training
 from certifier.watch.models import Check
 from tests import cast
 
@@ -43,6 +44,8 @@ PROMISED = {
     Pull,
     Decision,
     Remark,
+    Training,
+    Pause,
 }
 MODELS = sorted(
     (model for model in apps.get_models() if issubclass(model, AppendOnlyModel)), key=lambda model: model._meta.label
@@ -102,6 +105,10 @@ def row_of(model: type[models.Model]) -> models.Model:
             superseded=0,
             at=now,
         ),
+        Training: lambda: Training.objects.create(
+            system=system, number=1, trigger="command", outcome="unchanged", words="x", took_s=1.0, **said
+        ),
+        Pause: lambda: Pause.objects.create(system=system, number=1, is_paused=True, reason="x", **said),
         Decision: lambda: Decision.objects.create(
             item=item_of(run, system, now, said), number=1, answer=Answer.CONFIRM, good="", bad="1", **said
         ),

@@ -1,0 +1,23 @@
+"""The admin site shows this room and changes nothing."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from certifier.audit.admin import ReadOnlyAdmin
+
+from .models import Pause, Training
+
+
+@admin.register(Training)
+class TrainingAdmin(ReadOnlyAdmin):
+    list_display = ["system", "number", "outcome", "challenger", "champion", "took_s", "by_name", "at"]
+    list_filter = ["system", "outcome"]
+    list_select_related = ["system", "challenger__system", "champion__system"]
+
+
+@admin.register(Pause)
+class PauseAdmin(ReadOnlyAdmin):
+    list_display = ["system", "number", "is_paused", "by_name", "at", "reason"]
+    list_filter = ["system", "is_paused"]
+    list_select_related = ["system"]

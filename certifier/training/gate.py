@@ -1,0 +1,246 @@
+"""The gate: whether a challenger takes the champion's place, decided from numbers and said in words.
+
+Both are asked about the same lumisections: those of the last runs that the challenger's classifier, calibration and
+detectors had not seen, and the champion's classifier and calibration neither. Whole runs are drawn with replacement,
+since lumisections of one run resemble each other.
+
+| the challenger is | then |
+|---|---|
+| first of its system, its area surely above what the recipe asks, and it can score | promoted |
+| surely not worse than the champion by what the recipe allows, in area and in precision | promoted |
+| surely worse in area or precision, and perhaps by more than that | rejected |
+| surely leaving more to experts than the recipe allows | kept in shadow |
+| neither | kept in shadow |
+| promising nothing, while the mode is auto or stopped and the champion promises | kept in shadow |
+| made while a coordinator has paused learning, or taken the champion away | kept in shadow |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from certifier.precert.guarantee import read_guarantee
+from certifier.precert.models import Mode
+
+from .models import Outcome
+from .recipe import Recipe
+
+Array = npt.NDArray[Any]
+# Of each interval; a side is missed with half of the rest.
+CONFIDENCE: Final = 0.9
+REPEATS: Final = 200
+FIGURES: Final = ("auc", "average_precision", "grey_zone")
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """n labelled lumisections that both can be compared on: `weight` is luminosity times what each stands for.
+
+    `champion` is None where there is none to compare with.
+    """
+
+    run: Array
+    label: Array
+    weight: Array | None
+    challenger: Array
+    champion: Array | None = None
+    # Their verdicts as mlcore numbers them; the challenger's thresholds were chosen on these very runs.
+    verdicts: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def runs(self) -> int:
+        return int(np.unique(self.run).size)
+
+    @property
+    def bad(self) -> int:
+        return int(self.label.sum())
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the gate must know beside the numbers."""
+
+    system: str
+    mode: Mode
+    challenger_guarantee: Mapping[str, Any]
+    champion_guarantee: Mapping[str, Any] | None = None
+    # In words, why nothing is promoted whatever the numbers say: paused, withdrawn, unusable champion.
+    held_back: Sequence[str] = ()
+    scored: float = 1.0
+
+
+@dataclass(frozen=True)
+class Ruling:
+    outcome: Outcome
+    reasons: list[str]
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.reasons)
+
+
+def rule(bench: Bench, around: Circumstances, recipe: Recipe) -> Ruling:
+    """Promote, keep in shadow or reject. Says why in words, whatever it decides."""
+    figures = measure(bench, recipe)
+    if bench.runs < recipe.fewest_gate_runs or bench.bad < recipe.fewest_gate_bad:
+        outcome, reasons = Outcome.SHADOW, [_too_little(bench, recipe)]
+    elif bench.champion is None:
+        outcome, reasons = _first(figures, around, recipe)
+    else:
+        outcome, reasons = _compared(figures, recipe)
+    reasons += _promise(around)
+    if outcome == Outcome.PROMOTED and (against := [*around.held_back, *_lost(around)]):
+        outcome, reasons = Outcome.SHADOW, [*reasons, *against, "It scores in shadow."]
+    return Ruling(outcome, reasons, figures | {"mode": around.mode.value})
+
+
+def _too_little(bench: Bench, recipe: Recipe) -> str:
+    return (
+        f"Too little to compare on: {bench.bad:,} bad lumisections in {bench.runs} runs that nothing learned from; "
+        f"{recipe.fewest_gate_bad} in {recipe.fewest_gate_runs} are needed."
+    )
+
+
+def _first(figures: Mapping[str, Any], around: Circumstances, recipe: Recipe) -> tuple[Outcome, list[str]]:
+    area = figures["challenger"]["auc"]
+    alone = "There is no champion. " if around.champion_guarantee is None else ""
+    said = f"{alone}Its area under the ROC curve is {_range(area)} on {figures['runs']} unseen runs"
+    if around.scored < 0.5:
+        return Outcome.SHADOW, [f"{said}, but it could score only {around.scored:.0%} of them."]
+    if area["low"] is not None and area["low"] > recipe.first_auc:
+        return Outcome.PROMOTED, [f"{said}, surely above {recipe.first_auc:g}: the first model of {around.system}."]
+    return Outcome.SHADOW, [f"{said}; a first model is promoted when it is surely above {recipe.first_auc:g}."]
+
+
+def _compared(figures: Mapping[str, Any], recipe: Recipe) -> tuple[Outcome, list[str]]:
+    said, worse, unsure = [], False, False
+    for name, called, allowed in (
+        ("auc", "area under the ROC curve", recipe.worse_auc),
+        ("average_precision", "average precision", recipe.worse_precision),
+    ):
+        new, old, gain = (figures[who][name]["value"] for who in ("challenger", "champion", "difference"))
+        low, high = figures["difference"][name]["low"], figures["difference"][name]["high"]
+        if gain is None or low is None or high is None:
+            said.append(f"No {called} can be compared.")
+            unsure = True
+            continue
+        said.append(f"{called.capitalize()} {new:.4f}, the champion's {old:.4f}: {gain:+.4f} {_between(low, high)}.")
+        worse |= high < 0 and low < -allowed
+        unsure |= high < 0 or low < -allowed
+    on = f"On {figures['lumisections']:,} lumisections of {figures['runs']} runs that neither had learned from:"
+    if worse:
+        return Outcome.REJECTED, [on, *said, "It is worse."]
+    if unsure:
+        return Outcome.SHADOW, [on, *said, "That is too uncertain to replace the champion."]
+    more = figures["difference"]["grey_zone"]
+    if more["low"] is not None and more["low"] > recipe.more_work:
+        words = f"But {more['value']:.1%} more would be left to experts {_between(more['low'], more['high'])}."
+        return Outcome.SHADOW, [on, *said, words]
+    return Outcome.PROMOTED, [on, *said, "It is not worse, and knows more."]
+
+
+def _between(low: float, high: float) -> str:
+    return f"({CONFIDENCE:.0%} between {low:+.4f} and {high:+.4f})"
+
+
+def _promise(around: Circumstances) -> list[str]:
+    return [read_guarantee(around.challenger_guarantee).words]
+
+
+def _lost(around: Circumstances) -> list[str]:
+    """Where a promise that people rely on would be lost."""
+    before = around.champion_guarantee
+    if around.mode == Mode.ASSIST or before is None:
+        return []
+    if read_guarantee(before).certifies_good and not read_guarantee(around.challenger_guarantee).certifies_good:
+        return [
+            f"{around.system} is in mode {around.mode.label}, and the champion's promise on pollution would be lost."
+        ]
+    return []
+
+
+# --- figures --------------------------------------------------------------------------------------------------
+
+
+def measure(bench: Bench, recipe: Recipe) -> dict[str, Any]:
+    """{"runs", "lumisections", "bad", "first_run", "last_run"}, and of challenger, champion and their difference each
+    figure with its interval, null where it is not defined."""
+    found: dict[str, Any] = {"runs": bench.runs, "lumisections": int(bench.run.size), "bad": bench.bad}
+    if bench.run.size:
+        found |= {"first_run": int(bench.run.min()), "last_run": int(bench.run.max())}
+    limits = {name: recipe.config.get(name, 0.005) or 0.005 for name in ("pollution", "loss")}
+    scores = {"challenger": bench.challenger}
+    if bench.champion is not None:
+        scores["champion"] = bench.champion
+    figures = _figures(bench, limits)
+    for who, values in scores.items():
+        found[who] = {name: _interval(bench, _on(figure, values)) for name, figure in figures.items()}
+    if bench.champion is not None:
+        found["difference"] = {
+            name: _interval(bench, _difference(figure, bench.challenger, bench.champion))
+            for name, figure in figures.items()
+        }
+    for who, verdicts in bench.verdicts.items():
+        found[who]["decided"] = _decided(bench, verdicts)
+    return found
+
+
+def _decided(bench: Bench, verdicts: Array) -> dict[str, float]:
+    """Shares of the luminosity: decided without an expert, wrong among what it calls good, called bad of the good."""
+    from mlcore.evaluate import confusion
+
+    table = confusion(verdicts, bench.label, bench.weight)
+    return {name: round(getattr(table, name), 5) for name in ("automatic", "pollution", "loss")}
+
+
+Figure = Callable[[Array, Array], float]
+
+
+def _figures(bench: Bench, limits: Mapping[str, float]) -> dict[str, Figure]:
+    """By name, of (scores, rows). Of the grey zone: the least share to ask about at which the limits are kept."""
+    from mlcore.evaluate import auc, average_precision, grey_zone
+
+    def weight(rows: Array) -> Array | None:
+        return None if bench.weight is None else bench.weight[rows]
+
+    def least_work(scores: Array, rows: Array) -> float:
+        known = scores[rows]
+        if not np.isfinite(known).any():
+            return float("nan")
+        return 1.0 - grey_zone(known, bench.label[rows], weight(rows), **limits).saved
+
+    return {
+        "auc": lambda scores, rows: auc(scores[rows], bench.label[rows], weight(rows)),
+        "average_precision": lambda scores, rows: average_precision(scores[rows], bench.label[rows], weight(rows)),
+        "grey_zone": least_work,
+    }
+
+
+def _on(figure: Figure, scores: Array) -> Callable[[Array], float]:
+    return lambda rows: figure(scores, rows)
+
+
+def _difference(figure: Figure, one: Array, other: Array) -> Callable[[Array], float]:
+    return lambda rows: figure(one, rows) - figure(other, rows)
+
+
+def _interval(bench: Bench, figure: Callable[[Array], float]) -> dict[str, float | None]:
+    from mlcore.evaluate import interval_over_runs
+
+    if bench.runs < 2:
+        return {"value": None, "low": None, "high": None}
+    numbers = interval_over_runs(figure, bench.run, confidence=CONFIDENCE, repeats=REPEATS)
+    value, low, high = (round(number, 5) if np.isfinite(number) else None for number in numbers)
+    return {"value": value, "low": low, "high": high}
+
+
+def _range(figure: Mapping[str, float | None]) -> str:
+    if figure["value"] is None or figure["low"] is None or figure["high"] is None:
+        return "not defined"
+    return f"{figure['value']:.4f} ({CONFIDENCE:.0%} between {figure['low']:.4f} and {figure['high']:.4f})"
