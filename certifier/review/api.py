@@ -16,7 +16,7 @@ from certifier.accounts.models import System
 from certifier.audit.errors import CertifierError, NotFound
 from certifier.runs.models import Run
 
-from . import selectors, services
+from . import queue_api, selectors, services
 from .models import Action, SignOff, Stage
 from .strict import LARGEST_INTEGER, Choice, Integer, StrictSerializer, Text
 
@@ -133,4 +133,5 @@ def _system_of(code: str) -> System:
 urlpatterns = [
     path("sign-offs/", SignOffs.as_view(), name="sign-offs"),
     path("runs/<int:run>/sign-offs/", RunSignOffs.as_view(), name="run-sign-offs"),
+    *queue_api.urlpatterns,
 ]

@@ -47,18 +47,21 @@ def free_for(items: QuerySet[Item], user: User, now: datetime) -> QuerySet[Item]
     return items.filter(Q(claim=None) | Q(claim__until__lte=now) | Q(claim__by=user))
 
 
-def claim_next(*, actor: User, items: QuerySet[Item] | None = None, after: int | None = None) -> Item | None:
-    """The most urgent item that is free, now held by the actor; None where there is none.
+def not_skipped(items: QuerySet[Item], user: User, now: datetime) -> QuerySet[Item]:
+    """Without those that they skipped lately."""
+    return items.exclude(pk__in=Remark.objects.filter(kind=Said.SKIP, by=user, at__gt=now - SKIPPED_FOR).values("item"))
 
-    `items` narrows the choice (a system, a run). What the actor holds already comes first unless `after` names it;
-    what they skipped lately is left out. Experts of the system and coordinators.
+
+def claim_next(*, actor: User, items: QuerySet[Item] | None = None, after: int | None = None) -> Item | None:
+    """The most urgent item that is free, or the actor's already, now held by the actor; None where there is none.
+
+    `items` narrows the choice (a system, a run); `after` is left out, and so is what the actor skipped lately. Experts
+    of the system and coordinators.
     """
     now = timezone.now()
     with unit_of_work(actor) as unit:
         chosen = reviewable(actor) if items is None else reviewable(actor) & items
-        chosen = chosen.exclude(pk=after or 0).exclude(
-            remarks__kind=Said.SKIP, remarks__by=actor, remarks__at__gt=now - SKIPPED_FOR
-        )  # fmt: skip
+        chosen = not_skipped(chosen, actor, now).exclude(pk=after or 0)
         passed: list[int] = []
         while True:
             keys = in_order(free_for(chosen, actor, now).exclude(pk__in=passed), now).values_list("pk", flat=True)
@@ -176,6 +179,12 @@ def replacement_of(item: Item) -> int | None:
 
 def live_claim(item: Item, now: datetime | None = None) -> Claim | None:
     return Claim.objects.filter(item=item, until__gt=now or timezone.now()).first()
+
+
+def live_claim_of(item: Item) -> Claim | None:
+    """As `live_claim`, of an item that was read with its claim."""
+    held: Claim | None = getattr(item, "claim", None)
+    return held if held is not None and held.until > timezone.now() else None
 
 
 def held_by_other(item: Item) -> HeldByOther:

@@ -132,6 +132,8 @@ class Intake:
         self.sampler = Sampler(system.code, run.number)
         self.verdicts = verdict_sets(scoring)
         self.said = said_of_run(run, system)
+        # What is asked about together with a finding.
+        self.widened = LumiSet()
 
     # -- what was there -----------------------------------------------------------------------------------------
 
@@ -181,7 +183,7 @@ class Intake:
             stands = self._settled(said)
             settled |= stands
             fallen |= said.lumisections - stands
-        wanted = [*self._findings(), *self._returning(fallen), *self._audit(fallen)]
+        wanted = [*self._findings(fallen), *self._returning(fallen), *self._audit(fallen)]
         # In the order of the run, so that the order in which they are written tells nothing of where they come from.
         wanted.sort(key=lambda each: each.lumisections.first or 0)
         known = {item.place: item for item in Item.objects.filter(scoring=self.scoring)}
@@ -203,31 +205,47 @@ class Intake:
         item.save(update_fields=["state"])
         return 1
 
-    def _findings(self) -> Iterator[Wanted]:
+    def _findings(self, fallen: LumiSet) -> Iterator[Wanted]:
         for finding in self.scoring.findings.all():
-            verdict = Verdict(finding.verdict)
-            # A finding called bad may hold lumisections of which the machine is not sure; it is one question.
-            piece = self._piece_of(finding.lumisections)
-            audited = verdict == Verdict.BAD and self.sampler.is_audited(piece)
+            verdict, where = Verdict(finding.verdict), finding.lumisections
+            begins = self._pieces(LumiSet.from_numbers([where.first or 1]))
+            audited = verdict == Verdict.BAD and any(self.sampler.is_audited(piece) for piece in begins)
+            is_blind = audited or self.sampler.is_blind(where)
+            if is_blind:
+                where |= self._around(begins if audited else self._pieces(where), audited=audited) - fallen
             yield Wanted(
                 kind=Kind.AUDIT if audited else Kind.FINDING,
                 place=self.scoring.last + finding.number,
-                lumisections=finding.lumisections,
+                lumisections=where,
                 verdict=verdict,
                 finding=finding,
                 score=finding.score,
                 chance=settings.REVIEW_AUDIT_SHARE if audited else 1.0,
-                is_blind=audited or self.sampler.is_blind(finding.lumisections),
+                is_blind=is_blind,
             )
 
-    def _piece_of(self, lumisections: LumiSet) -> LumiSet:
-        first = lumisections.first or 1
-        return next(piece for piece in self.sampler.pieces(max(self.scoring.last, first)) if first in piece)
+    def _pieces(self, lumisections: LumiSet) -> list[LumiSet]:
+        """The pieces of the run that hold some of these lumisections."""
+        last = max(self.scoring.last, lumisections.last or 1)
+        return [piece for piece in self.sampler.pieces(last) if piece & lumisections]
+
+    def _around(self, pieces: Iterable[LumiSet], *, audited: bool) -> LumiSet:
+        """What a finding that is shown without its verdict is widened by, so that it has the shape of an audit sample:
+        what is good in its pieces. Nothing is asked twice: audited pieces belong to the audit."""
+        found = LumiSet()
+        for piece in pieces:
+            if self.sampler.is_audited(piece) == audited:
+                found |= piece & self.scoring.good
+        found -= self.widened
+        self.widened |= found
+        return found
 
     def _audit(self, fallen: LumiSet) -> Iterator[Wanted]:
         """What was called good in the chosen pieces; what returns is asked openly."""
         for piece in self.sampler.pieces(self.scoring.last):
-            chosen = (piece & self.scoring.good) - fallen if self.sampler.is_audited(piece) else LumiSet()
+            chosen = LumiSet()
+            if self.sampler.is_audited(piece):
+                chosen = (piece & self.scoring.good) - fallen - self.widened
             if chosen:
                 yield Wanted(
                     Kind.AUDIT,

@@ -43,7 +43,8 @@ class Label:
 
     `defects` are the names, as they are now, of what is wrong there; empty where it is good. `is_audit` says that the
     lumisections were sent by chance and without their verdict, with the probability `chance`: only such labels
-    tell how often automatic verdicts are wrong. `verdict` is what the machine had said.
+    tell how often automatic verdicts are wrong. `verdict` is what the item was sent for; `called_good` and
+    `called_bad` are what the machine had said of these lumisections, of the rest of which it was not sure.
     """
 
     run: Run
@@ -56,6 +57,9 @@ class Label:
     is_audit: bool
     chance: float
     verdict: str
+    called_good: LumiSet
+    called_bad: LumiSet
+    was_blind: bool
     decision: int
 
 
@@ -118,6 +122,9 @@ def _label(said: Said, lumisections: LumiSet, is_bad: bool, names: dict[int, str
         is_audit=item.kind == Kind.AUDIT,
         chance=item.chance,
         verdict=item.verdict,
+        called_good=lumisections & item.scoring.good,
+        called_bad=lumisections & item.scoring.bad,
+        was_blind=decision.was_blind,
         decision=decision.pk,
     )
 

@@ -20,8 +20,9 @@ from .words import luminosity, span
 # A lumisection whose luminosity nobody knows counts as the mean of its run, and where none is known as this.
 USUAL_INV_NB: Final = 100.0
 DAY_S: Final = 86_400.0
-# Of what the machine is not sure; what is shown without a verdict counts the same whatever the verdict.
-UNSURE, BLIND, LEAST = 1.0, 0.6, 0.05
+# Of what the machine is not sure; what is shown without a verdict counts the same whatever the verdict, and little
+# enough to stand among the others and not before them.
+UNSURE, BLIND, LEAST = 1.0, 0.1, 0.05
 
 
 def at_stake(profile: Profile, lumisections: LumiSet) -> tuple[float | None, float]:

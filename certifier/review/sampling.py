@@ -6,8 +6,8 @@ later that each sample was taken and no other; without the key nobody can tell w
 1. A run is cut into pieces of 4 to 16 lumisections, at places that depend on the key alone: not on any verdict.
 2. Each piece is chosen with a probability of REVIEW_AUDIT_SHARE. Of a chosen piece an expert looks at whatever was
    called good, without being told so. A finding called bad belongs to the piece in which it begins.
-3. REVIEW_BLIND_SHARE of all other findings are shown without their verdict as well, so that an item without a verdict
-   may be good, bad or unsure.
+3. REVIEW_BLIND_SHARE of all other findings are shown without their verdict as well, and each with the good lumisections
+   of its pieces, so that an item without a verdict may be good, bad or unsure, and looks like any other.
 
 So a lumisection with an automatic verdict is audited with the same probability whatever the verdict, and weights of
 1 / probability make estimates unbiased.

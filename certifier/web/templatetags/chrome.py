@@ -27,8 +27,9 @@ def theme_attribute(context: Context) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def nav_item(context: Context, word: str, url_name: str) -> SafeString:
-    """One <li> of the navigation, current on its page and on those below it; nothing without an address."""
+def nav_item(context: Context, word: str, url_name: str, count: int = 0) -> SafeString:
+    """One <li> of the navigation, current on its page and on those below it; nothing without an address. `count` is
+    how much waits there."""
     try:
         url = reverse(url_name)
     except NoReverseMatch:
@@ -37,7 +38,8 @@ def nav_item(context: Context, word: str, url_name: str) -> SafeString:
     path = request.path if request else ""
     current = "page" if path == url else "true" if url != "/" and path.startswith(url) else ""
     attribute = format_html(' aria-current="{}"', current) if current else ""
-    return format_html('<li><a href="{}"{}>{}</a></li>', url, attribute, word)
+    hot = format_html(' <span class="pill pill-hot" title="wait for you">{}</span>', count) if count else ""
+    return format_html('<li><a href="{}"{}>{}{}</a></li>', url, attribute, word, hot)
 
 
 @register.filter
