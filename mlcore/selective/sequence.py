@@ -43,21 +43,34 @@ class Sequence:
         """Upper confidence bound on the error rate at each threshold."""
         return upper_bound(self.errors, self.n, self.design_effect, confidence=confidence)
 
-    def certify(self, limit: float, confidence: float) -> int:
+    def certify(self, limit: float, confidence: float, *, floor: float | None = None) -> int:
         """Place of the outermost threshold that is proved to err at a rate below `limit`; -1 for none.
 
-        Walks outwards and stops at the first threshold that fails. As long as so few lumisections are inside that even
-        one lump of errors (D of them) could not be told from the limit, a threshold fails only when it has more than
-        that. A stricter limit never walks further.
+        Walks outwards and stops at the first threshold that fails. With a `floor` of the design effect it begins at
+        `first_worth`, else at the safest threshold. As long as so few lumisections are inside that even one lump of
+        errors (D of them) could not be told from the limit, a threshold fails only when it has more than that.
+        From one place on a stricter limit never walks further; but it may begin further out.
         """
         if not self.threshold.size:
             return -1
+        begin = 0 if floor is None else self.first_worth(limit, confidence, floor)
         bound = self.bounds(confidence)
         one_lump = upper_bound(self.design_effect, self.n, self.design_effect, confidence=confidence)
-        failed = bound > np.maximum(limit, one_lump)
-        stop = int(np.argmax(failed)) if failed.any() else failed.size
-        passed = np.flatnonzero((bound[:stop] <= limit) & self.sensible[:stop])
-        return int(passed[-1]) if passed.size else -1
+        failed = (bound > np.maximum(limit, one_lump))[begin:]
+        stop = begin + (int(np.argmax(failed)) if failed.any() else failed.size)
+        passed = np.flatnonzero((bound[begin:stop] <= limit) & self.sensible[begin:stop])
+        return begin + int(passed[-1]) if passed.size else -1
+
+    def first_worth(self, limit: float, confidence: float, floor: float) -> int:
+        """Where the walk begins: inside are so many lumisections that two lumps of errors (of `floor` each) could be
+        told from the limit; 0 when there are never so many.
+
+        A fixed sequence may begin anywhere, as long as numbers and not labels say where. At the safest thresholds few
+        lumisections are inside; a handful of errors that is far below the limit among all of them fails there, and
+        would end the walk before it has begun.
+        """
+        told = upper_bound(2.0 * floor, self.n, floor, confidence=confidence) <= limit
+        return int(np.argmax(told))
 
 
 def loss_sequence(rows: Scored, smoothing: Smoothing) -> Sequence:

@@ -88,6 +88,26 @@ def test_a_stricter_limit_never_enlarges_what_is_automatic(
     assert not (np.isin(strictly, (GOOD, BAD)) & (loosely == UNSURE) & (p != policy.t_good_)).any()
 
 
+def spoilt_at_the_surest(n: int) -> SelectivePolicy:
+    """Nine of the 1,000 surest are bad, each in a run of its own; among all of n good that is far below the limit."""
+    p = np.append(np.linspace(0.001, 0.4, n), np.linspace(0.6, 0.999, n // 4))
+    labels = (p > 0.5).astype(int)
+    labels[np.linspace(10, 1000, 9).astype(int)] = 1
+    runs = np.random.default_rng(0).permutation(p.size) % 100
+    return SelectivePolicy().fit(p, labels, runs)
+
+
+def test_a_few_unlucky_lumisections_among_the_surest_do_not_refuse_a_whole_side() -> None:
+    assert spoilt_at_the_surest(16_000).t_good_ > 0.4
+    # Of 5,000 nine are too many, wherever the walk begins.
+    assert "cannot be shown" in spoilt_at_the_surest(5_000).refusal_
+    # And so is one in a hundred all the way.
+    p = np.append(np.linspace(0.001, 0.4, 16_000), np.linspace(0.6, 0.999, 4_000))
+    labels = (p > 0.5).astype(int)
+    labels[:16_000:100] = 1
+    assert np.isnan(SelectivePolicy().fit(p, labels, np.arange(p.size) % 100).t_good_)
+
+
 def test_classes_that_do_not_overlap_leave_no_grey_zone() -> None:
     rng = np.random.default_rng(0)
     labels = (rng.random(20_000) < 0.3).astype(int)
