@@ -54,9 +54,10 @@ def our_method(
     place = np.searchsorted(seen, pool)
     detector = EpisodeDetector(random_state=seed)
     folds = list(StratifiedKFold(5, shuffle=True, random_state=seed).split(place, labels[place]))
-    held_out = detector.fit_among(table, labels, place, weights=drawn.conditions.luminosity[seen], folds=folds)
-    judged = detector.score(table)[np.searchsorted(seen, batch)]
-    return 1.0 / (1.0 + np.exp(held_out)), 1.0 / (1.0 + np.exp(judged))
+    held_out, judged = detector.judge_among(
+        table, labels, place, weights=drawn.conditions.luminosity[seen], folds=folds
+    )
+    return 1.0 / (1.0 + np.exp(held_out)), 1.0 / (1.0 + np.exp(judged[np.searchsorted(seen, batch)]))
 
 
 @dataclass

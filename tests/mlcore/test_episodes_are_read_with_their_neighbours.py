@@ -134,6 +134,15 @@ def test_unlabelled_neighbours_are_read_but_not_learned_from(drawn: SimulatedTab
     assert first.shape == labelled.shape
 
 
+def test_judging_at_once_gives_what_learning_and_then_scoring_gives(drawn: SimulatedTable) -> None:
+    rows = np.random.default_rng(3).permutation(900)
+    table, labels, labelled = drawn.table.select(rows), drawn.labels[rows], np.arange(0, 900, 2)
+    first, second = EpisodeDetector(folds=2, max_iter=5), EpisodeDetector(folds=2, max_iter=5)
+    held_out, judged = first.judge_among(table, labels, labelled)
+    assert np.array_equal(held_out, second.fit_among(table, labels, labelled))
+    assert judged == pytest.approx(second.score(table))
+
+
 def test_too_little_to_learn_from_is_refused(drawn: SimulatedTable) -> None:
     table = drawn.table.select(slice(0, 60))
     labels = np.zeros(60, dtype=np.int64)
