@@ -2,7 +2,8 @@
 
 Each lost lumisection is charged once, to the first defect met that is behind a required virtual defect being present
 there: systems in their order, within a system defects by name ignoring case. What no defect explains is charged to the
-first system, in the same order, whose signature was missing. So the charges add up to the loss.
+first system, in the same order, whose signature was missing, or whose machine stood for it and did not call it good.
+So the charges add up to the loss.
 
 Recoverable is what a reprocessing may bring back: lumisections charged to a defect on which no defect behind the loss
 is irrecoverable.
@@ -11,7 +12,7 @@ is irrecoverable.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from .building import Built, LeftOut, Question, RunRow
 from .contents import content_of
 from .loss_table import NOT_IN_TAG, NOT_SIGNED, OTHER, Account, Charge, LossTable, is_defect
 from .luminosity import NOTHING, Luminosity, luminosity_in
+from .machine import ByMachine
 from .models import GoodRunList, Origin
 
 NUMBERS_PER_QUERY = 10_000
@@ -43,18 +45,20 @@ def loss_of(list_: GoodRunList, flags: Sequence[str] = ()) -> LossTable:
     content = content_of(list_)
     if list_.origin != Origin.BUILT:
         return _table(content, flags, _today(content), (), as_built=False)
-    left_out = tuple(LeftOut.from_json(each) for each in list_.provenance["left_out"])
-    return loss_of_built(_as_built(list_, content, left_out), flags)
+    return loss_of_built(_as_built(list_, content), flags)
 
 
 def loss_of_built(built: Built, flags: Sequence[str] = ()) -> LossTable:
     """The same of a list that is not published yet. Its runs are those that were looked at when it was built."""
     considered = {*built.content, *(each.run for each in built.left_out)}
     rows = _rows(considered)
-    return _table(built.content, flags, _behind(built.question, rows, built.entry_id), built.left_out)
+    behind = _behind(built.question, rows, built.entry_id)
+    return _table(built.content, flags, _with_machines(behind, built.machine), built.left_out)
 
 
-def _as_built(list_: GoodRunList, content: RunLumiMap, left_out: tuple[LeftOut, ...]) -> Built:
+def _as_built(list_: GoodRunList, content: RunLumiMap) -> Built:
+    left_out = tuple(LeftOut.from_json(each) for each in list_.provenance["left_out"])
+    machine = tuple(ByMachine.from_json(each) for each in list_.provenance.get("machine", ()))
     question = Question(
         require=tuple(list_.require),
         ignore=tuple(list_.ignore),
@@ -64,7 +68,7 @@ def _as_built(list_: GoodRunList, content: RunLumiMap, left_out: tuple[LeftOut, 
         stage=list_.stage,
         meaning=logic_at(list_.logic),
     )
-    return Built(question, content, list_.entry_id, left_out, tuple(list_.provenance["systems"]))
+    return Built(question, content, list_.entry_id, left_out, tuple(list_.provenance["systems"]), machine)
 
 
 # -- what is behind a loss, run by run -------------------------------------------------------------
@@ -79,6 +83,18 @@ class Behind:
     row: RunRow
     accounts: dict[Account, int] = field(default_factory=dict)
     final: int = 0
+    # Where a machine stood for a signature of this system and did not call it good.
+    unsigned: dict[str, int] = field(default_factory=dict)
+
+
+def _with_machines(behind: Iterator[Behind], machine: Sequence[ByMachine]) -> Iterator[Behind]:
+    """What no machine called good counts as not signed off."""
+    by_run: dict[int, dict[str, int]] = {}
+    for each in machine:
+        by_run.setdefault(each.run, {})[each.system] = each.lumisections.bits
+    for one in behind:
+        good = by_run.get(one.row.number, {})
+        yield replace(one, unsigned={system: one.row.domain & ~bits for system, bits in good.items()}) if good else one
 
 
 def _behind(question: Question, rows: Sequence[RunRow], up_to: int) -> Iterator[Behind]:
@@ -175,6 +191,10 @@ def _charged(behind: Behind, lost: int, left_out: LeftOut | None, order: Order) 
         bits = behind.accounts[account] & lost
         if bits:
             yield account, bits
+            lost &= ~bits
+    for system, bits in behind.unsigned.items():
+        if bits & lost:
+            yield (system, NOT_SIGNED), bits & lost
             lost &= ~bits
     if not lost:
         return

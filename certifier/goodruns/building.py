@@ -1,8 +1,9 @@
 """From defects to a good-run list. Everything fails closed: what is not known to be good is not in the list.
 
 A lumisection is in the list when its run has lumisections, lies within the tag, every system that the
-required virtual defects depend on is signed off (when that is asked), and every required virtual defect is
-surely absent there. The domain is lumisections 1 to the last one of the run.
+required virtual defects depend on is signed off (when that is asked) or has a machine whose word counts there
+(`machine`), and every required virtual defect is surely absent there. The domain is lumisections 1 to the last one of
+the run.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from certifier.lumi import Evaluation, LumiError, LumiSet, RunLumiMap, RunSelect
 from certifier.review.models import Stage
 from certifier.review.selectors import signed_systems
 from certifier.runs.models import Run
+
+from .machine import ByMachine, Promise, by_machine, promises
 
 LONGEST_SELECTION = 20_000
 MOST_NAMES = 100
@@ -90,6 +93,9 @@ class Built:
     left_out: tuple[LeftOut, ...]
     # Codes of the systems that the required defects depend on, in the order of systems.
     systems: tuple[str, ...]
+    # Where no person signed: what the list relies on instead.
+    machine: tuple[ByMachine, ...] = ()
+    promises: tuple[Promise, ...] = ()
 
 
 # -- the question ----------------------------------------------------------------------------------
@@ -219,9 +225,21 @@ def build(question: Question, up_to: int | None = None) -> Built:
     good = dict(_good(question, candidates, entry_id))
     nothing = f"{_names(question.require)} present (or not known to be absent) on every lumisection"
     left_out += [LeftOut(run, nothing) for run, lumisections in good.items() if not lumisections]
+    machine = gate.relied_on(candidates)
+    for each in machine:
+        before = good[each.run]
+        good[each.run] = before & each.lumisections
+        if before and not good[each.run]:
+            left_out.append(
+                LeftOut(
+                    each.run, f"not signed off: {each.system}, whose machine calls nothing else good", (each.system,)
+                )
+            )
     left_out.sort(key=lambda each: each.run)
     codes = tuple(system.code for system in gate.systems)
-    return Built(question, RunLumiMap(good), entry_id, tuple(left_out), codes)
+    content = RunLumiMap(good)
+    used = tuple(each for each in machine if each.run in content)
+    return Built(question, content, entry_id, tuple(left_out), codes, used, tuple(promises(used)))
 
 
 def _frozen_entry(question: Question) -> int:
@@ -236,6 +254,8 @@ class Gate:
     systems: tuple[System, ...]
     signed: Mapping[int, set[int]]
     within: RunSelection
+    # By primary key of the run and of the system.
+    machine: Mapping[int, Mapping[int, ByMachine]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, question: Question, rows: Sequence[RunRow]) -> Gate:
@@ -244,7 +264,20 @@ class Gate:
         if question.signed_off:
             signed = signed_systems([row.pk for row in rows], question.stage or None)
         within = RunSelection.parse(question.tag.runs if question.tag is not None else "")
-        return cls(question, tuple(needed_systems(question)), signed, within)
+        systems = tuple(needed_systems(question))
+        machine: Mapping[int, Mapping[int, ByMachine]] = {}
+        if question.signed_off and not question.stage:
+            lacking = {row.pk: {system.pk for system in systems} - set(signed.get(row.pk, ())) for row in rows}
+            machine = by_machine({run: some for run, some in lacking.items() if some}, systems)
+        return cls(question, systems, signed, within, machine)
+
+    def relied_on(self, rows: Sequence[RunRow]) -> list[ByMachine]:
+        """In the order of runs and systems, what stands for a missing signature."""
+        found = []
+        for row in rows:
+            of_run = self.machine.get(row.pk, {})
+            found += [of_run[system.pk] for system in self.systems if system.pk in of_run]
+        return found
 
     def stops(self, row: RunRow) -> LeftOut | None:
         """Why no lumisection of the run can be in the list; None when there is no such reason."""
@@ -253,8 +286,8 @@ class Gate:
         if not row.last:
             return LeftOut(row.number, "no lumisections are known")
         if self.question.signed_off:
-            signed = self.signed.get(row.pk, ())
-            missing = tuple(system.code for system in self.systems if system.pk not in signed)
+            looked_at = {*self.signed.get(row.pk, ()), *self.machine.get(row.pk, ())}
+            missing = tuple(system.code for system in self.systems if system.pk not in looked_at)
             if missing:
                 return LeftOut(row.number, f"not signed off: {', '.join(missing)}", missing)
         return None

@@ -79,6 +79,8 @@ def preview_output(built: Built) -> dict[str, Any]:
         "logic_version": built.question.version,
         "systems": list(built.systems),
         "left_out": [each.to_json() for each in built.left_out],
+        "machine": [each.to_json() for each in built.machine],
+        "promises": [each.to_json() for each in built.promises],
     }
 
 

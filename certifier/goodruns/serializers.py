@@ -80,12 +80,35 @@ class ParentOutput(serializers.Serializer[Any]):
     sha256 = serializers.CharField()
 
 
+class ByMachineOutput(serializers.Serializer[Any]):
+    """A system that nobody has signed, and where its machine's word counts: auto, a live guarantee, verdict good."""
+
+    run = serializers.IntegerField()
+    system = serializers.CharField()
+    model = serializers.IntegerField()
+    lumisections = serializers.CharField()
+
+
+class PromiseOutput(serializers.Serializer[Any]):
+    """What the list relies on where a machine stands for a signature, and who said that it counts."""
+
+    system = serializers.CharField()
+    model = serializers.IntegerField()
+    digest = serializers.CharField()
+    promise = serializers.CharField()
+    by = serializers.CharField()
+    since = serializers.DateTimeField()
+    reason = serializers.CharField()
+
+
 class ProvenanceOutput(serializers.Serializer[Any]):
     """Where the lumisections come from; which fields there are depends on the origin."""
 
     expressions = serializers.DictField(child=serializers.CharField(), required=False)
     systems = serializers.ListField(child=serializers.CharField(), required=False)
     left_out = LeftOutOutput(many=True, required=False)
+    machine = ByMachineOutput(many=True, required=False)
+    promises = PromiseOutput(many=True, required=False)
     source = serializers.CharField(required=False)  # type: ignore[assignment]  # a field, not the option of one
     format = serializers.CharField(required=False)
     remarks = serializers.ListField(child=serializers.CharField(), required=False)
@@ -137,6 +160,8 @@ class PreviewOutput(LuminosityOutput):
     logic_version = serializers.IntegerField()
     systems = serializers.ListField(child=serializers.CharField(), help_text="that must be signed")
     left_out = LeftOutOutput(many=True)
+    machine = ByMachineOutput(many=True)
+    promises = PromiseOutput(many=True)
 
 
 class ChargeOutput(LuminosityOutput):

@@ -108,6 +108,8 @@ def publish_built(*, actor: User | None, name: str, built: building.Built, descr
         "expressions": expressions,
         "systems": list(built.systems),
         "left_out": [each.to_json() for each in built.left_out],
+        "machine": [each.to_json() for each in built.machine],
+        "promises": [each.to_json() for each in built.promises],
     }
     draft = Draft(name, Origin.BUILT, built.content, description, asked, provenance)
     with unit_of_work(actor) as unit:

@@ -12,7 +12,7 @@ Lists follow: today's luminosity of those with a run whose facts changed, and th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -27,10 +27,11 @@ from certifier.review.selectors import signed_systems
 from certifier.runs.models import Change, ChangeCounter, Run
 from certifier.runs.profile import Profile, profiles
 
-from . import building
+from . import building, machine
 from .building import Question, RunRow
 from .contents import content_of
 from .luminosity import luminosity_in, luminosity_of
+from .machine import ByMachine
 from .main_defect import main_virtual_defect
 from .models import GoodRunList, RunSummary, SummaryWatermark
 from .noted_losses import note_losses
@@ -103,6 +104,7 @@ class Rule:
             *(f"{name}={definitions[name].expression}@{definitions[name].system_code}" for name in sorted(closure)),
             *(f"!{meaning.name}" for meaning in definitions.primaries() if meaning.intolerable),
             *(system.code for system in systems),
+            machine.standing(needed),
         ]
         return cls(meaning, question, systems, needed, hashlib.sha256("\n".join(words).encode()).hexdigest())
 
@@ -124,28 +126,50 @@ def _refresh_runs(rule: Rule, keys: Sequence[int], newest: int) -> int:
         for row in Run.objects.filter(pk__in=keys).order_by("pk").values_list("pk", "number", "last_lumisection")
     ]
     signed = signed_systems([row.pk for row in rows])
+    needed = {system.pk for system in rule.needed}
+    by_machine = machine.by_machine({row.pk: needed - signed[row.pk] for row in rows}, rule.needed)
+    looked_at = {row.pk: LookedAt(signed[row.pk], by_machine.get(row.pk, {})) for row in rows}
     columns = profiles([row.number for row in rows])
     states = dict(resolution.states(runs=[row.pk for row in rows], up_to=None))
-    summaries = [_summary(rule, row, states.get(row.pk, {}), signed[row.pk], columns.get(row.number)) for row in rows]
+    summaries = [
+        _summary(rule, row, states.get(row.pk, {}), looked_at[row.pk], columns.get(row.number)) for row in rows
+    ]
     now = timezone.now()
     for summary in summaries:
         summary.sequence, summary.refreshed_at = newest, now
     return _store(summaries, newest)
 
 
+@dataclass(frozen=True)
+class LookedAt:
+    """By primary key, the systems of a run that were signed, and those whose machine's word counts instead."""
+
+    signed: set[int]
+    by_machine: Mapping[int, ByMachine]
+
+    def at(self, system: System) -> bool:
+        return system.pk in self.signed or system.pk in self.by_machine
+
+
 def _summary(
-    rule: Rule, row: RunRow, states: dict[int, State], signed: Iterable[int], profile: Profile | None
+    rule: Rule,
+    row: RunRow,
+    states: dict[int, State],
+    looked_at: LookedAt,
+    profile: Profile | None,
 ) -> RunSummary:
     definitions = rule.meaning.definitions.by_defect
     domain = row.domain
     present = {pk: state.present for pk, state in states.items() if state.present & domain and pk in definitions}
     good = LumiSet()
-    if rule.question is not None and all(system.pk in signed for system in rule.needed):
+    if rule.question is not None and all(looked_at.at(system) for system in rule.needed):
         named = {definitions[pk].name: bits for pk, bits in present.items()}
         evaluation = rule.meaning.logic.evaluate(named, domain, only=rule.question.require)
         good = evaluation.absent(rule.question.require[0])
+        for each in looked_at.by_machine.values():
+            good &= each.lumisections
     whole, listed = luminosity_in(LumiSet.whole(row.last), profile), luminosity_in(good, profile)
-    count = len({system.pk for system in rule.systems} & set(signed))
+    count = len({system.pk for system in rule.systems} & looked_at.signed)
     return RunSummary(
         run_id=row.pk,
         good=good,

@@ -123,6 +123,17 @@ def signed_systems(run_ids: Iterable[int], stage: str | None = None) -> dict[int
     return found
 
 
+def reopened_systems(run_ids: Iterable[int]) -> dict[int, set[int]]:
+    """Primary keys of the systems per run (primary key) of which a person took a signature back and nobody has signed
+    again. Every run asked for is a key."""
+    wanted = set(run_ids)
+    found: dict[int, dict[tuple[int, str], str]] = {run: {} for run in wanted}
+    for run, system, of, action in _acts(wanted):
+        if run in wanted:
+            found[run][(system, of)] = action
+    return {run: {system for (system, _), act in acts.items() if act == Action.REOPEN} for run, acts in found.items()}
+
+
 def _acts(runs: Collection[int]) -> Iterable[tuple[int, int, str, str]]:
     rows = SignOff.objects.order_by("id")
     if not runs:
