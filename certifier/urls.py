@@ -11,6 +11,7 @@ urlpatterns = [
     path("defects/", include("certifier.defects.urls")),
     path("histograms/", include("certifier.web.histograms.urls")),
     path("models/", include("certifier.precert.urls")),
+    path("training/", include("certifier.training.urls")),
     path("guarantees/", include("certifier.watch.urls")),
     path("review/", include("certifier.web.review.urls")),
     path("sign-offs/", include("certifier.review.urls")),

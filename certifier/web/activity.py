@@ -13,7 +13,9 @@ from certifier.runs.models import Change
 
 LOOKED_AT = 400
 SHOWN = 9
-TOLD_ONE_BY_ONE = {"goodruns.list", "defects.tag", "defects.definitions", "precert.promotion", "precert.mode"}
+TOLD_ONE_BY_ONE = {
+    "goodruns.list", "defects.tag", "defects.definitions", "precert.promotion", "precert.mode", "training.pause",
+}  # fmt: skip
 NAMED = 3
 
 
@@ -59,6 +61,8 @@ def _deed(group: Sequence[Change]) -> Deed:
         url_name, argument = "goodruns:list", newest.data["id"]
     elif newest.kind in {"precert.promotion", "precert.model"} and "id" in newest.data:
         url_name, argument = "precert:model", newest.data["id"]
+    elif newest.kind.startswith("training.") and "system" in newest.data:
+        url_name, argument = "training:system", newest.data["system"]
     elif newest.kind == "defects.tag" and "name" in newest.data:
         url_name, argument = "defects:tag", newest.data["name"]
     return Deed(
@@ -138,9 +142,12 @@ def _histograms(group: Sequence[Change]) -> str:
     return f"sent {count:,} histograms of {_of_runs(group)}"
 
 
+def _systems(group: Sequence[Change]) -> list[str]:
+    return sorted({change.data.get("system", "") for change in group})
+
+
 def _scorings(group: Sequence[Change]) -> str:
-    systems = sorted({change.data.get("system", "") for change in group})
-    return f"scored {_some(systems, '{} others')} of {_of_runs(group)}"
+    return f"scored {_some(_systems(group), '{} others')} of {_of_runs(group)}"
 
 
 def _model(change: Change) -> str:
@@ -175,6 +182,10 @@ WORDS = {
     "precert.model": lambda group: f"registered {_some([_model(one) for one in group], '{} others')}",
     "precert.promotion": _promotion,
     "precert.mode": lambda group: f"switched {group[0].data.get('system', '')} to mode {group[0].data.get('mode', '')}",
+    "training.done": lambda group: f"trained {_some(_systems(group), '{} others')}",
+    "training.pause": lambda group: (
+        f"{'paused' if group[0].data.get('paused') else 'resumed'} the training of {group[0].data.get('system', '')}"
+    ),
     "defects.entries": _entries,
     "defects.definitions": _definitions,
     "defects.tag": _tag,

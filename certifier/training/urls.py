@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from . import views
+
+app_name = "training"
+urlpatterns = [
+    path("", views.systems, name="systems"),
+    path("<str:code>/", views.system, name="system"),
+    path("<str:code>/train/", views.train, name="train"),
+    path("<str:code>/pause/", views.pause, name="pause"),
+    path("<str:code>/resume/", views.resume, name="resume"),
+]
