@@ -11,10 +11,12 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 from environs import FileAwareEnv, validate
 
 from certifier import schedule
+from certifier.ops.storage_url import bucket_of, folder_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -177,11 +179,10 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_MANIFEST_STRICT = False
 MEDIA_ROOT = CERTIFIER_VAR / "files"
 if storage_url := env.str("STORAGE_URL", ""):
-    if not storage_url.startswith("file:///"):
-        raise ImproperlyConfigured(
-            f"STORAGE_URL is {storage_url!r}. This version stores files in a folder only: file:///path/of/it."
-        )
-    MEDIA_ROOT = Path(storage_url.removeprefix("file://"))
+    if (folder := folder_of(storage_url)) is not None:
+        MEDIA_ROOT = folder
+    else:
+        STORAGES = global_settings.STORAGES | {"default": bucket_of(storage_url)}
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", 20 * 1024 * 1024)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 

@@ -83,7 +83,7 @@ def tree_contributions(trees: Any, x: npt.ArrayLike) -> FloatArray:
     with warnings.catch_warnings():
         # Of libraries that shap imports; nothing that somebody who asks for an explanation can change.
         warnings.simplefilter("ignore")
-        import shap  # type: ignore[import-untyped]
+        import shap
 
     try:
         explainer = shap.TreeExplainer(trees)
@@ -102,7 +102,7 @@ def integrated_gradients(
     torch and captum when called.
     """
     import torch
-    from captum.attr import IntegratedGradients  # type: ignore[import-untyped]
+    from captum.attr import IntegratedGradients
 
     def answer(inputs: Any) -> Any:
         return net(inputs).reshape(len(inputs), -1).sum(dim=1)

@@ -125,7 +125,7 @@ def _reader(format_: str) -> Callable[[Path, int | None], Iterable[HistogramBloc
 
 
 def _has_runs(path: Path) -> bool:
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no types of its own
+    import pyarrow.parquet as pq
 
     return "run" in pq.read_schema(path).names
 

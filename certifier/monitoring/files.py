@@ -17,8 +17,8 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa  # type: ignore[import-untyped]  # no types of its own
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no types of its own
+import pyarrow as pa
+import pyarrow.parquet as pq
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 

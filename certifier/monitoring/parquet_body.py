@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa  # type: ignore[import-untyped]  # no types of its own
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no types of its own
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mlcore.errors import MlcoreError, UnreadableFile
 from mlcore.histograms import HistogramBlock

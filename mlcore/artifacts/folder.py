@@ -164,7 +164,7 @@ def _model(contents: dict[str, bytes], parts: Parts) -> Any:
 def _skops() -> Any:
     """skops, loaded when an estimator is: it walks through all of scikit-learn, which loads torch where there is one,
     and who only reads manifests shall not pay for that."""
-    import skops.io  # type: ignore[import-untyped]
+    import skops.io
 
     return skops.io
 

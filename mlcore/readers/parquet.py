@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mlcore.conditions import Conditions, FloatArray, IntArray
 from mlcore.errors import FileBinning, FileCounts, MlcoreError, UnreadableFile

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow.parquet as pq
 import pytest
 
 from mlcore.readers.parquet import read_parquet

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import skops.io  # type: ignore[import-untyped]
+import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, IsolationForest

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]  # no types of its own
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # no types of its own
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from rest_framework.test import APIClient
 

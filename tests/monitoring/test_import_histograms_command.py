@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-import h5py  # type: ignore[import-untyped]  # no types of its own
+import h5py
 import numpy as np
 import pytest
 from django.core.files.storage import default_storage

@@ -33,7 +33,7 @@ def controlled(
     """The thresholds of the grid at which MAPIE says that the risk is controlled, ascending."""
     import warnings
 
-    from mapie.risk_control import BinaryClassificationController, BinaryRisk  # type: ignore[import-untyped]
+    from mapie.risk_control import BinaryClassificationController, BinaryRisk
 
     risks = {
         "pollution": BinaryRisk(lambda truth, called: truth == 1, lambda truth, called: called == 0, False),
