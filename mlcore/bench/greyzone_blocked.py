@@ -1,5 +1,9 @@
 """Table greyzone-blocked: the table of arXiv:1709.08607 judged honestly. Learn from the first 60% of the runs, choose
-thresholds with a 95% bound on what was held out by run, and count on the runs that come after."""
+thresholds with a 95% bound on what was held out by run, and count on the runs that come after.
+
+Some of the reported seeds had been looked at before the rule that says where tests of thresholds begin was chosen
+(SEEN); 105 to 109 had not.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +24,8 @@ from .rows import Peer, Row, Stopwatch, peak_memory_mb
 NAME = "greyzone-blocked"
 LUMISECTIONS, QUICK = 24_000, 3_000
 LIMIT = 0.005
-#: Below the limit itself there is nothing to choose between. Tried on seed 0: at 0.001 and 0.002 the good side is
-#: refused there, and without it also on seed 100, which had been looked at before.
-SUREST = LIMIT
+#: seeds of which figures had been seen before the rule of the first test and the difficulty of the world were chosen
+SEEN = (100, 101, 103)
 
 
 @dataclass
@@ -87,9 +90,12 @@ def as_published(drawn: SimulatedTable, before: IntArray, after: IntArray, seed:
 
 
 def _probability(odds: FloatArray) -> FloatArray:
-    """Probabilities that are told apart only between SUREST and 1 - SUREST. Tests of thresholds go from the surest
-    outwards and stop at the first that fails; among ten thousand lumisections the order of the surest few is chance."""
-    return np.asarray(np.clip(1.0 / (1.0 + np.exp(-odds)), SUREST, 1.0 - SUREST))
+    return np.asarray(1.0 / (1.0 + np.exp(-odds)))
+
+
+def _looked_at(seeds: list[int]) -> str:
+    seen = [str(seed) for seed in seeds if seed in SEEN]
+    return f"; looked at before the rule was chosen: {', '.join(seen)}" if seen else ""
 
 
 def _rows(seeds: list[int], ours: _Kept, published: _Kept, limit: float) -> list[Row]:
@@ -116,6 +122,6 @@ def _rows(seeds: list[int], ours: _Kept, published: _Kept, limit: float) -> list
             peak_memory_mb=peak_memory_mb(),
             peers={"published method, no bound": peer(published.saved, rates(published))},
             bayes=limit,
-            note=rates(ours),
+            note=rates(ours) + _looked_at(seeds),
         )
     ]

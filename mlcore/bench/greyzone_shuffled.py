@@ -2,6 +2,8 @@
 
 891 features, 25% bad, ten shuffled folds as a stream. Lumisections of one run are on both sides of every fold, as in
 the paper: figures compare with the published ones and flatter every method. The honest ones are in greyzone-blocked.
+Some first and last lumisections of episodes look good though they are marked bad (`FaultLaw.unseen`). They count as
+bad, for every method and for the best possible: the paper counts with the marks of people too.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ NAME = "greyzone-shuffled"
 LUMISECTIONS, QUICK = 12_000, 2_500
 #: true pollution and loss: published work saved, target
 RATES = {0.005: ("80%", 0.85), 0.0005: ("20%", 0.30)}
+#: what the published method gives on seeds 0-4, on which the world was made as hard as that
+SET = {0.005: 0.793, 0.0005: 0.233}
 
 
 def run(seeds: Sequence[int], *, quick: bool) -> list[Row]:
@@ -85,7 +89,7 @@ def _row(rate: float, seeds: list[int], published: _Kept, ours: _Kept, limit: fl
                 float(np.mean(peer)),
                 float(np.std(peer)),
                 published.watch.seconds,
-                "difficulty interpolated on seeds 0-4",
+                f"{SET[rate]:g} on seeds 0-4, where the difficulty was set",
             )
         },
         bayes=limit,

@@ -11,7 +11,7 @@ from mlcore.errors import MlcoreError, TooFewData
 
 #: a fault begins and ends within a lumisection, which it fills to a fraction from here to 1
 LEAST_FILLED = 0.1
-_FILLED = np.linspace(LEAST_FILLED, 1.0, 10)
+_FILLED = np.append(0.0, np.linspace(LEAST_FILLED, 1.0, 10))
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class FaultLaw:
     short, to_end : shares of episodes that last some lumisections and that last to the end of the run; the rest goes
         on over the next runs.
     length : mean length of the short ones in lumisections.
+    unseen : share of the first and last lumisections of episodes in which nothing is to be seen: people mark a range
+        generously. They are bad all the same, in the truth as in the labels that a paper counts with.
     """
 
     share: float = 0.25
@@ -36,17 +38,32 @@ class FaultLaw:
     short: float = 0.6
     to_end: float = 0.3
     length: float = 5.0
+    unseen: float = 0.0
 
     def __post_init__(self) -> None:
         if not (0 < self.share < 1 and 0 < self.weakest <= 1 and self.strength > 0 and self.levels >= 1):
             raise MlcoreError("faults: share and weakest lie between 0 and 1, strength and levels are positive.")
         if self.short < 0 or self.to_end < 0 or self.short + self.to_end > 1 or self.length < 1:
             raise MlcoreError("faults: short and to_end are shares of the episodes, a length is at least 1.")
+        if not 0 <= self.unseen < 1:
+            raise MlcoreError("faults: unseen is a share of the first and last lumisections, from 0 to below 1.")
 
     @property
     def strengths(self) -> FloatArray:
         """(levels,) strengths, ascending."""
         return np.asarray(self.strength * np.geomspace(self.weakest, 1.0, self.levels))
+
+    def filled(self, chance: float) -> float:
+        """How much of a first or last lumisection a fault fills; `chance` is even between 0 and 1."""
+        if chance < self.unseen:
+            return 0.0
+        return LEAST_FILLED + (1.0 - LEAST_FILLED) * (chance - self.unseen) / (1.0 - self.unseen)
+
+    @property
+    def filled_log_share(self) -> FloatArray:
+        """(11,) logarithm of how often each of `_FILLED` comes."""
+        with np.errstate(divide="ignore"):
+            return np.log(np.append(self.unseen, np.full(len(_FILLED) - 1, (1.0 - self.unseen) / (len(_FILLED) - 1))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +73,7 @@ class Faults:
     Parameters
     ----------
     family : (n,) number of the fault's family, -1 where nothing is wrong.
-    strength : (n,) distance from good in standard deviations, 0 where nothing is wrong.
+    strength : (n,) distance from good in standard deviations, 0 where nothing is wrong or nothing can be seen of it.
     episode : (n,) number of the episode, -1 where nothing is wrong.
     """
 
@@ -78,34 +95,69 @@ def plan_faults(conditions: Conditions, families: int, law: FaultLaw, rng: np.ra
     last_of_run = _last_of_run(conditions)
     family, episode = np.full(n, -1), np.full(n, -1)
     strength = np.zeros(n)
-    wanted, number = round(law.share * n), 0
-    # Families and strengths are dealt like cards, so that each comes as often as another even in a short sample.
-    deck = np.array([(kind, level) for kind in range(families) for level in range(law.levels)])
+    wanted, number, taken = round(law.share * n), 0, 0
+    deal = _Deal.of(families, law, rng)
     for _ in range(20 * n):
-        taken = int((family >= 0).sum())
         if taken >= wanted:
             return Faults(family, strength, episode)
         first = int(rng.integers(n))
-        stop = _stop(first, last_of_run, law, rng)
+        # A long one that is too long for what is left to do makes way for a short one.
+        kind = deal.kind(number) if wanted - taken > 100 else 0.0
+        stop = _stop(first, last_of_run, law, kind, rng)
         free = family[max(first - 1, 0) : stop + 1] < 0
         if not free.all() or stop - first > max(wanted - taken, 10) * 1.5:
             continue
         rows = slice(first, stop)
-        if number % len(deck) == 0:
-            rng.shuffle(deck)
-        family[rows], level = deck[number % len(deck)]
-        episode[rows], strength[rows] = number, law.strengths[level]
+        family[rows], strength[rows] = deal.family(number), law.strengths[deal.level(number)]
+        episode[rows] = number
         # Faults do not wait for the clock: the first lumisection is partly good, and the last where it ends by itself.
-        strength[first] *= rng.uniform(LEAST_FILLED, 1.0)
+        strength[first] *= law.filled(deal.first(number))
         if stop - first > 1 and stop <= last_of_run[first]:
-            strength[stop - 1] *= rng.uniform(LEAST_FILLED, 1.0)
-        number += 1
+            strength[stop - 1] *= law.filled(deal.last(number))
+        number, taken = number + 1, taken + stop - first
     raise TooFewData(f"{n} lumisections have no room for faults in {law.share:.0%} of them; take more lumisections.")
 
 
-def _stop(first: int, last_of_run: IntArray, law: FaultLaw, rng: np.random.Generator) -> int:
-    """Row after the last one of an episode that begins at `first`."""
-    kind = rng.random()
+@dataclass(frozen=True)
+class _Deal:
+    """What the episodes of a sample are like, dealt like cards from packs, so that each family, strength and kind comes
+    as often as the law says even in a sample of some dozen. Else samples of one law differ a lot in how hard they are.
+    """
+
+    families: int
+    levels: int
+    rng: np.random.Generator
+    packs: dict[str, list[IntArray]]
+
+    @classmethod
+    def of(cls, families: int, law: FaultLaw, rng: np.random.Generator) -> _Deal:
+        return cls(families, law.levels, rng, {})
+
+    def family(self, number: int) -> int:
+        return self._card("family", number, self.families)
+
+    def level(self, number: int) -> int:
+        return self._card("level", number, self.levels)
+
+    def kind(self, number: int) -> float:
+        """From 0 to 1, evenly in every twenty; the same again until the episode has found a place."""
+        return (self._card("kind", number, 20) + 0.5) / 20
+
+    def first(self, number: int) -> float:
+        return (self._card("first", number, 20) + float(self.rng.random())) / 20
+
+    def last(self, number: int) -> float:
+        return (self._card("last", number, 20) + float(self.rng.random())) / 20
+
+    def _card(self, pack: str, number: int, size: int) -> int:
+        packs = self.packs.setdefault(pack, [])
+        while len(packs) * size <= number:
+            packs.append(self.rng.permutation(size))
+        return int(packs[number // size][number % size])
+
+
+def _stop(first: int, last_of_run: IntArray, law: FaultLaw, kind: float, rng: np.random.Generator) -> int:
+    """Row after the last one of an episode that begins at `first`; `kind`, 0 to 1, says how it goes on."""
     end = int(last_of_run[first]) + 1
     if kind < law.short:
         return min(first + int(rng.geometric(1.0 / law.length)), end)
@@ -140,8 +192,8 @@ def believe(
     """
     n, families = projection.shape
     levels = law.strengths
-    whole = _log_ratio(projection, precision, levels, np.ones(1))
-    part = _log_ratio(projection, precision, levels, _FILLED)
+    whole = _log_ratio(projection, precision, levels, np.ones(1), np.zeros(1))
+    part = _log_ratio(projection, precision, levels, _FILLED, law.filled_log_share)
     chain = _Chain.of(law, conditions, families)
     if not context:
         edges = chain.edge_share
@@ -161,13 +213,15 @@ def believe(
     return np.asarray(chain.bad(np.exp(table_whole), np.exp(table_part), length)[place, step])
 
 
-def _log_ratio(projection: FloatArray, precision: FloatArray, levels: FloatArray, filled: FloatArray) -> FloatArray:
+def _log_ratio(
+    projection: FloatArray, precision: FloatArray, levels: FloatArray, filled: FloatArray, log_share: FloatArray
+) -> FloatArray:
     """(n, families, levels) log of how much likelier the sight is under a fault than without, over how full it was."""
     total = np.full((*projection.shape, len(levels)), -np.inf)
-    for fraction in filled:
+    for fraction, share in zip(filled, log_share, strict=True):
         strength = fraction * levels
         term = projection[..., None] * strength - 0.5 * precision[..., None] * strength**2
-        total = np.logaddexp(total, term - np.log(len(filled)))
+        total = np.logaddexp(total, term + share)
     return total
 
 

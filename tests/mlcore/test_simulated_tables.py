@@ -122,9 +122,11 @@ def test_lumisections_of_a_run_are_alike_and_shuffling_leaks(drawn: SimulatedTab
     assert 0.1 < likeness(honest[good], drawn.conditions.run[good]) < 0.4
 
 
-def test_belief_is_calibrated_and_context_helps() -> None:
+@pytest.mark.parametrize("unseen", [0.0, 0.5])
+def test_belief_is_calibrated_and_context_helps(unseen: float) -> None:
     # Faint faults, so that there is something to be unsure of.
-    drawn = tpc_table(5, lumisections=5_000, recipe=replace(TPC, law=FaultLaw(strength=8.0, weakest=0.25)))
+    law = FaultLaw(strength=8.0, weakest=0.25, unseen=unseen)
+    drawn = tpc_table(5, lumisections=5_000, recipe=replace(TPC, law=law))
     edges = np.linspace(0, 1, 6)
     for belief in (drawn.belief, drawn.alone):
         place = np.digitize(belief, edges[1:-1])
@@ -171,6 +173,32 @@ def test_belief_agrees_with_every_possible_course_of_a_short_run() -> None:
     for state in ("good", "first", "long"):
         follow([state], step["good", state] * seen[state][0])
     assert got == pytest.approx(bad / total, abs=1e-9)
+
+
+def test_nothing_can_be_seen_of_some_first_and_last_lumisections() -> None:
+    law = FaultLaw(unseen=0.3, strength=10.0, weakest=1.0, levels=1)
+    faults = plan_faults(small_conditions(), 3, law, np.random.default_rng(0))
+    inside = np.flatnonzero(faults.labels == 1)
+    first = inside[faults.episode[inside] != faults.episode[inside - 1]]
+    assert (faults.strength[first] == 0).mean() == pytest.approx(0.3, abs=0.08)
+    assert ((faults.strength[first] == 0) | (faults.strength[first] >= 1.0)).all()
+    # They are bad all the same, and nobody loses sight of the middle of an episode.
+    around = np.pad(faults.episode, 1, constant_values=-1)
+    middle = inside[(around[inside] == around[inside + 1]) & (around[inside + 2] == around[inside + 1])]
+    assert (faults.strength[middle] == 10.0).all()
+    with pytest.raises(MlcoreError, match="unseen"):
+        FaultLaw(unseen=1.0)
+
+
+def test_samples_of_one_law_have_equally_many_faults_of_each_kind() -> None:
+    law, conditions = FaultLaw(levels=4), small_conditions(6_000)
+    for seed in range(5):
+        faults = plan_faults(conditions, 6, law, np.random.default_rng(seed))
+        _, rows = np.unique(faults.episode[faults.episode >= 0], return_index=True)
+        rows = np.flatnonzero(faults.episode >= 0)[rows]
+        assert np.ptp(np.bincount(faults.family[rows], minlength=6)) <= 1
+        sizes = np.bincount(faults.episode[faults.episode >= 0])
+        assert 0.5 < (sizes <= 20).mean() < 0.85
 
 
 def test_faults_are_seen_only_in_their_objects() -> None:

@@ -138,11 +138,12 @@ def test_our_method_and_the_published_one_take_part_in_the_stream(monkeypatch: p
 def test_the_blocked_table_counts_on_later_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(greyzone_blocked, "QUICK", 1_500)
     monkeypatch.setattr(greyzone_blocked, "certification_table", small)
-    (row,) = greyzone_blocked.run([0], quick=True)
+    (row,) = greyzone_blocked.run([100], quick=True)
     # So few lumisections cannot promise 0.5%: the policy refuses, and nothing is saved.
     assert row.value == 0.0
     assert next(iter(row.peers.values())).value > 0.0
     assert "kept in" in row.note
+    assert row.note.endswith("looked at before the rule was chosen: 100")
 
 
 def test_the_offline_table_has_a_figure_for_ours_and_for_both_peers(monkeypatch: pytest.MonkeyPatch) -> None:
