@@ -23,8 +23,8 @@ from . import files, parquet_body, services
 from .errors import HistogramsRefused
 from .services import Ingested
 
-PARQUET, HDF5, CSV = "Parquet", "HDF5 maps", "ML4DQM CSV"
-BEGINNINGS: Final = {b"PAR1": PARQUET, b"\x89HDF": HDF5, b"root": "ROOT"}
+PARQUET, HDF5, CSV, ROOT = "Parquet", "HDF5 maps", "ML4DQM CSV", "ROOT"
+BEGINNINGS: Final = {b"PAR1": PARQUET, b"\x89HDF": HDF5, b"root": ROOT}
 # What a dataset is called that neither the file nor the command names, of a run that has none.
 UNNAMED: Final = "imported"
 _NUMBERS_PER_QUERY: Final = 10_000
@@ -101,16 +101,11 @@ def _format(path: Path) -> str:
         raise FileRefused(f"it cannot be read ({error.strerror}).") from None
     for beginning, format_ in BEGINNINGS.items():
         if start.startswith(beginning):
-            if format_ == "ROOT":
-                raise FileRefused(
-                    "this is a ROOT file, which is not read yet. Convert it to Parquet: one row per histogram, see "
-                    "docs/histograms.md."
-                )
             return format_
     header = start.split(b"\n", 1)[0].lower()
     if b"lumi" in header and b"hname" in header:
         return CSV
-    raise FileRefused(f"it is none of the known formats ({PARQUET}, {HDF5}, {CSV}).")
+    raise FileRefused(f"it is none of the known formats ({PARQUET}, {HDF5}, {CSV}, {ROOT}).")
 
 
 def _reader(format_: str) -> Callable[[Path, int | None], Iterable[HistogramBlock]]:
@@ -119,6 +114,8 @@ def _reader(format_: str) -> Callable[[Path, int | None], Iterable[HistogramBloc
 
     if format_ == HDF5:
         return lambda path, run: readers.iterate_hdf5_maps(path, run=run)
+    if format_ == ROOT:
+        return lambda path, run: readers.read_root(path, run=run)
     if format_ == CSV:
         return lambda path, _: (piece.block for piece in readers.iterate_ml4dqm_csv(path))
     return lambda path, run: readers.iterate_parquet(path, run=None if _has_runs(path) else run)

@@ -11,6 +11,7 @@ from .labelled import LabelledBlock, LabelledTable
 from .maps import iterate_hdf5_maps, read_hdf5_maps
 from .ml4dqm import iterate_ml4dqm_csv, read_ml4dqm_csv
 from .parquet import iterate_parquet, read_parquet, write_parquet
+from .root import read_root
 
 __all__ = [
     "LabelledBlock",
@@ -22,5 +23,6 @@ __all__ = [
     "read_hdf5_maps",
     "read_ml4dqm_csv",
     "read_parquet",
+    "read_root",
     "write_parquet",
 ]

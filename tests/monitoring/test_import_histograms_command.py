@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import uproot
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
@@ -209,7 +210,7 @@ def _stored_files() -> set[str]:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"root\x00\x00\xf6", "this is a ROOT file, which is not read yet. Convert it to Parquet"),
+        (b"root\x00\x00\xf6", "not a whole ROOT file"),
         (b"PAR1 and then it was cut", "not a whole Parquet file"),
         (b"\x89HDF\r\n\x1a\n cut", "not a whole HDF5 file"),
         (b"hello", "none of the known formats"),
@@ -226,3 +227,16 @@ def test_it_says_what_a_file_is_not(tmp_path: Path, content: bytes, reason: str)
 
 def test_it_says_when_there_is_no_file(tmp_path: Path) -> None:
     assert "cannot be read (No such file" in run_command(tmp_path / "none.csv")[1]
+
+
+def test_it_reads_root_files_of_histograms_in_folders(tmp_path: Path) -> None:
+    take()
+    path = tmp_path / "monitoring.root"
+    with uproot.recreate(path) as file:
+        for lumisection in (1, 2):
+            file[f"Run {RUN}/LS {lumisection}/Pixel/charge"] = (np.array([1.0, 2.0, 3.0]), np.arange(4.0))
+    out, err = run_command(path)
+    assert out == f"{path}: ROOT: 2 histograms (2 new or changed) of 1 element (1 new) in 1 run.\n"
+    assert err == ""
+    (coverage,) = selectors.coverage_of_run(Run.objects.get()).values()
+    assert coverage[0].element.path == "Pixel/charge"

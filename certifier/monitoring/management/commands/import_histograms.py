@@ -17,7 +17,7 @@ from certifier.runs.management.commands.import_runs import Progress, actor_named
 
 class Command(BaseCommand):
     help = (
-        "Import histograms per lumisection: Parquet, ML4DQM CSV, HDF5 maps (ROOT is not read yet). Each file is "
+        "Import histograms per lumisection: Parquet, ML4DQM CSV, HDF5 maps, ROOT. Each file is "
         "written whole or not at all; what is there already stays untouched."
     )
 
