@@ -235,7 +235,7 @@ def _decide(side: str, limit: float, confidence: float, audited: int, bounds: Au
         words = f"No verdict has been audited yet: nothing is known about {side}. Automation goes on as calibrated."
         return AuditDecision(False, words, side, limit, audited, 0, float("nan"), 0.0, 1.0, bounds)
     estimate, lower, upper = float(bounds.estimate[-1]), float(bounds.lower[-1]), float(bounds.upper[-1])
-    seen = f"{audited} audited verdicts of {runs} runs: {side} is {estimate:.2%}"
+    seen = f"{audited} audited verdicts of {runs} run{'' if runs == 1 else 's'}: {side} is {estimate:.2%}"
     if lower > limit:
         words = (
             f"Stop. {seen}, and with {confidence:.1%} confidence above {lower:.2%}; the limit is {limit:.2%}. "

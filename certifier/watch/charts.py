@@ -30,7 +30,7 @@ def proof_plot(side: Side) -> dict[str, Any] | None:
         "layout": {
             "xaxis": {"type": "category", "title": {"text": "run"}, "nticks": 8},
             # The upper bound begins at 100%: the axis shows what matters against the limit.
-            "yaxis": {"title": {"text": f"{side.name}, %"}, "range": [0, max(3 * highest, 1.0)]},
+            "yaxis": {"title": {"text": f"{side.name}, %"}, "range": [0, min(max(3 * highest, 1.0), 102)]},
             "legend": {"orientation": "h", "y": 1.15},
             "margin": {"t": 28, "r": 12, "b": 44, "l": 52},
         },
