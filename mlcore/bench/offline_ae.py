@@ -1,4 +1,8 @@
-"""Table offline-ae: 2,807 features per lumisection, 2% bad, split in time (EPJ Conf. 214 (2019) 06008)."""
+"""Table offline-ae: 2,807 features per lumisection, 2% bad, split in time (EPJ Conf. 214 (2019) 06008).
+
+The difficulty is provisional (see OFFLINE in `mlcore.simulate.tables`): whether the published autoencoder gives the
+published figure on seeds 0-4 has not been measured with all of its epochs.
+"""
 
 from __future__ import annotations
 
