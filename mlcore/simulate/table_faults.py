@@ -63,7 +63,8 @@ class FaultLaw:
     def filled_log_share(self) -> FloatArray:
         """(11,) logarithm of how often each of `_FILLED` comes."""
         with np.errstate(divide="ignore"):
-            return np.log(np.append(self.unseen, np.full(len(_FILLED) - 1, (1.0 - self.unseen) / (len(_FILLED) - 1))))
+            others = len(_FILLED) - 1
+            return np.asarray(np.log(np.append(self.unseen, np.full(others, (1.0 - self.unseen) / others))))
 
 
 @dataclass(frozen=True, eq=False)
