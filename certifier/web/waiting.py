@@ -13,6 +13,7 @@ from certifier.goodruns.building import Question, needed_systems
 from certifier.goodruns.main_defect import main_virtual_defect
 from certifier.goodruns.models import RunSummary
 from certifier.review.models import Action, SignOff, Stage
+from certifier.review.queue import waiting_counts
 from certifier.review.rules import REOPENED, SIGNED, STAGES, UNCHECKED, why_not_sign
 from certifier.review.selectors import signed_systems
 from certifier.runs.models import Run
@@ -54,6 +55,8 @@ class OwnSystem:
     due_count: int
     final_count: int
     blocked_count: int
+    # Items of the review queue.
+    review_count: int = 0
 
     @property
     def more(self) -> int:
@@ -84,6 +87,8 @@ class Waiting:
     unseen: Sequence[Unseen]
     blocking: Sequence[Blocking]
     blocking_count: int
+    # Systems of others with what waits for their experts' review; for who may decide in their place.
+    review: Sequence[tuple[System, int]]
     # Whether this person can move anything on at all.
     acts: bool
 
@@ -96,11 +101,13 @@ def waiting_for(user: Any) -> Waiting:
     mine = [system for system in systems if (Role.EXPERT, system.pk) in roles]
     coordinates = bool(names & {Role.COORDINATOR, Role.ADMIN})
     blocking, count = _blocking(systems) if coordinates else ([], 0)
+    review = waiting_counts(user) if mine or coordinates else {}
     return Waiting(
-        own=_own(mine) if mine else [],
+        own=_own(mine, review) if mine else [],
         unseen=_unseen(systems) if Role.SHIFTER in names else [],
         blocking=blocking,
         blocking_count=count,
+        review=[(system, review[system.pk]) for system in systems if review.get(system.pk) and system not in mine],
         acts=bool(mine) or coordinates or Role.SHIFTER in names,
     )
 
@@ -125,13 +132,13 @@ def next_stage(states: Mapping[str, str]) -> str | None:
 # -- experts ---------------------------------------------------------------------------------------------------
 
 
-def _own(systems: Sequence[System]) -> list[OwnSystem]:
+def _own(systems: Sequence[System], review: Mapping[int, int]) -> list[OwnSystem]:
     runs = list(Run.objects.filter(last_lumisection__gt=0).order_by("-number").defer("attributes"))
     states = states_of(None, systems)
-    return [_own_system(system, runs, states) for system in systems]
+    return [_own_system(system, runs, states, review.get(system.pk, 0)) for system in systems]
 
 
-def _own_system(system: System, runs: Sequence[Run], states: States) -> OwnSystem:
+def _own_system(system: System, runs: Sequence[Run], states: States, review: int) -> OwnSystem:
     due: list[Open] = []
     final = blocked = 0
     for run in runs:
@@ -149,7 +156,7 @@ def _own_system(system: System, runs: Sequence[Run], states: States) -> OwnSyste
         else:
             due.append(Open(run, system, stage, state, reasons))
     due.sort(key=lambda one: (one.state != REOPENED, STAGES.index(one.stage), -one.run.number))
-    return OwnSystem(system, due[:SHOWN], len(due), final, blocked)
+    return OwnSystem(system, due[:SHOWN], len(due), final, blocked, review)
 
 
 # -- shifters --------------------------------------------------------------------------------------------------

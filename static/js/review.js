@@ -1,15 +1,16 @@
 /* One key for each act in the review queue. The page works without it: every key clicks or focuses what stands there.
 
-   Keys are silent while somebody types, with a modifier, in a dialog, while an answer is on its way (a key pressed twice would decide an
-   item that nobody has seen yet), and where they were turned off. */
+   Keys are silent while somebody types, with a modifier, in a dialog, while an answer is on its way, and where they were turned off. What
+   decides waits until the evidence is there: a key pressed twice would decide an item that nobody has seen. */
 (() => {
   "use strict";
   const STORED = "review-keys";
   const off = () => {
     try { return localStorage.getItem(STORED) === "off"; } catch { return false; }
   };
-  const busy = () => document.querySelector("#review.htmx-request, #review .htmx-request:not(#held)") !== null || waiting;
+  const DECIDES = "ax";
   let waiting = false;
+  const busy = (key) => waiting || (DECIDES.includes(key) && document.querySelector("#evidence[aria-busy]") !== null);
 
   const press = (element) => {
     if (element.matches("input, textarea, select")) {
@@ -17,7 +18,7 @@
       element.select?.();
     } else if (element.matches("summary")) {
       element.parentElement.open = true;
-      element.parentElement.querySelector("input")?.focus();
+      element.parentElement.querySelector("input:not([type=hidden])")?.focus();
     } else {
       element.click();
     }
@@ -33,7 +34,7 @@
     }
     if (event.key === "Escape" || document.querySelector("dialog[open]")) return;
     if (off() && event.key !== "?") return;
-    if (!/^[a-z?]$/.test(event.key) || (busy() && event.key !== "?")) return;
+    if (!/^[a-z?]$/.test(event.key) || (event.key !== "?" && busy(event.key))) return;
     const element = document.querySelector(`[data-key="${event.key}"]`);
     if (!element) return;
     event.preventDefault();

@@ -15,6 +15,7 @@ import numpy as np
 from certifier.defects.selectors import DefectInRun
 from certifier.lumi import LumiSet
 from certifier.monitoring.comparison import windows
+from certifier.monitoring.errors import HistogramsLost
 from certifier.precert.lanes import DRAWN
 from certifier.review.models import Item
 from certifier.runs.selectors import strip_columns
@@ -50,6 +51,8 @@ class Evidence:
         )
         self.looking = Looking(item.run.number, options)
         self.run = self.looking.run
+        # Why there are no histograms to look at; known after `rows`.
+        self.lost = ""
 
     @cached_property
     def overview(self) -> Overview:
@@ -57,8 +60,12 @@ class Evidence:
 
     @cached_property
     def rows(self) -> list[Row]:
-        """The elements of the system, those that look worst in the item first."""
-        return [row for row in self.overview.rows if row.element.system_id == self.item.system_id]
+        """The elements of the system, those that look worst in the item first; none where their files are lost."""
+        try:
+            return [row for row in self.overview.rows if row.element.system_id == self.item.system_id]
+        except HistogramsLost as error:
+            self.lost = str(error)
+            return []
 
     @property
     def shown(self) -> list[Row]:
