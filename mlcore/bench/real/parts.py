@@ -7,6 +7,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier, IsolationForest
 
 from mlcore.bench.peers.dinamo_s import dinamo_s_frozen
+from mlcore.bench.peers.unlabelled import shapes
 from mlcore.conditions import FloatArray, IntArray
 from mlcore.detectors.ewma import EwmaReference
 from mlcore.histograms import HistogramBlock
@@ -18,13 +19,9 @@ COMPONENTS, COARSE = 5, 25
 FOREST, IN_RUN, REFERENCE, ERROR, EWMA, ISOLATED = range(6)
 
 
-def shape(block: HistogramBlock) -> FloatArray:
-    return np.asarray(block.flat / block.totals[:, None])
-
-
 def described(block: HistogramBlock) -> FloatArray:
     """Shape in COARSE bins, its first three moments, the share of bins with an entry, and the number of entries."""
-    bins, centres = shape(block), block.axes[0].centres
+    bins, centres = shapes(block), block.axes[0].centres
     x = (centres - centres.mean()) / centres.std()
     mean = bins @ x
     width = np.sqrt(np.maximum(bins @ x**2 - mean**2, 1e-12))
@@ -38,8 +35,8 @@ def oddness(train: HistogramBlock, labels: IntArray, test: HistogramBlock) -> Fl
     as logarithms. Nothing in them is random."""
     reference = EwmaReference(memory=0.999, systematics_memory=0.999, modes=8).fit(train, labels)
     good = train.select(labels == 0)
-    bins = shape(test)
-    model = PCA(COMPONENTS, svd_solver="full").fit(shape(good))
+    bins = shapes(test)
+    model = PCA(COMPONENTS, svd_solver="full").fit(shapes(good))
     error = ((bins - model.inverse_transform(model.transform(bins))) ** 2).sum(axis=1)
     ewma = dinamo_s_frozen(good.flat.astype(np.float64), test.flat.astype(np.float64), memory=0.9)
     return np.column_stack([np.log1p(reference.score(test)), np.log(error + 1e-12), np.log(ewma + 1e-12)])
@@ -58,8 +55,8 @@ def learned(
         trees,
         seed,
     )
-    lonely = IsolationForest(n_estimators=trees, random_state=seed).fit(shape(train.select(labels == 0)))
-    return np.column_stack([alone, in_run]), -lonely.score_samples(shape(test))[:, None]
+    lonely = IsolationForest(n_estimators=trees, random_state=seed).fit(shapes(train.select(labels == 0)))
+    return np.column_stack([alone, in_run]), -lonely.score_samples(shapes(test))[:, None]
 
 
 def parts(
