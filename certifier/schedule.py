@@ -46,6 +46,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "notices: tell people what is new": {
+        "task": "notices.find",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
     "training: learn from what people decided": {
         "task": "training.weekly",
         "schedule": crontab(day_of_week="mon", hour="2", minute="30"),

@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "certifier.watch",
     "certifier.training",
     "certifier.goodruns",
+    "certifier.notices",
     "certifier.api",
     "certifier.web",
     "certifier.demo",
@@ -263,6 +264,13 @@ SPECTACULAR_SETTINGS = {
         "certifier.api.schema.add_shared_answers",
     ],
 }
+
+# --- notices --------------------------------------------------------------------------------------------------
+
+# How people reach this site: links in mails and webhooks begin with it.
+SITE_URL = env.str("SITE_URL", "http://localhost:8000")
+# Whether webhooks may go to this machine and to private networks: see notices/addresses.py.
+NOTICES_PRIVATE_WEBHOOKS = env.bool("NOTICES_PRIVATE_WEBHOOKS", False)
 
 # --- mail and logs ------------------------------------------------------------------------------------------
 

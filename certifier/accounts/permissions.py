@@ -157,6 +157,10 @@ def can_manage_jobs(user: Any) -> Verdict:
     return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Starting or dismissing jobs")
 
 
+def can_manage_webhooks(user: Any) -> Verdict:
+    return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Defining webhooks")
+
+
 def can_own_tokens(user: Any, owner: User) -> Verdict:
     """Everybody makes and revokes their own tokens; administrators everybody's."""
     own = getattr(user, "pk", None) == owner.pk and bool(roles_of(user))

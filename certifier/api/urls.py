@@ -8,7 +8,10 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 v1: list[URLPattern | URLResolver] = [
     *(
         path("", include(f"certifier.{room}.api"))
-        for room in ("accounts", "ops", "runs", "defects", "monitoring", "precert", "review", "training", "goodruns")
+        for room in (
+            *("accounts", "ops", "runs", "defects", "monitoring"),
+            *("precert", "review", "training", "goodruns", "notices"),
+        )
     ),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

@@ -36,6 +36,7 @@ MAY = {
     "score": {"chi", "ova"},
     "manage_people": {"ova"},
     "manage_jobs": {"chi", "ova"},
+    "manage_webhooks": {"chi", "ova"},
 }
 
 
