@@ -46,10 +46,16 @@
     if (button) press(document.getElementById(button.dataset.focus));
   });
 
+  document.addEventListener("click", (event) => {
+    const button = event.target instanceof Element ? event.target.closest("[data-fill]") : null;
+    if (button) document.getElementById(button.dataset.fill).value = button.textContent;
+  });
+
   /* The next key counts only when what it acts on is there. */
   const inReview = (event) => event.detail.target?.id === "review";
   document.addEventListener("htmx:beforeRequest", (event) => { if (inReview(event)) waiting = true; });
   document.addEventListener("htmx:afterSettle", () => { waiting = false; });
+  document.addEventListener("htmx:afterSettle", (event) => { if (inReview(event)) document.querySelector("#decision [aria-invalid]")?.focus(); });
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout", "htmx:swapError"]) document.addEventListener(name, () => { waiting = false; });
 
   /* Turned on and off in the list of keys. */

@@ -173,6 +173,14 @@ class ReviewPage:
             return " ".join(names.values_list("name", flat=True))
         return self.suspicion
 
+    @property
+    def suggestions(self) -> list[str]:
+        """What similar past cases were called, where that is shown and one of our defects; not what stands there."""
+        if self.item is None or not self.item.shows_verdict or self.item.finding is None:
+            return []
+        names = [case.get("defect") or "" for case in self.item.finding.evidence.get("cases", ()) if case.get("bad")]
+        return [name for name in dict.fromkeys(names) if name in self.choices and name != self.defect][:3]
+
     @cached_property
     def choices(self) -> list[str]:
         """The primary defects of the system."""

@@ -44,7 +44,7 @@ def evidence(request: HttpRequest, pk: int) -> HttpResponse:
     """The evidence pane alone: an answer to a decision is there before the next item's histograms are read."""
     permissions.require(permissions.can_view(request.user))
     item = queue.find_item(pk)
-    return render(request, "review/_evidence.html", {"item": item, "run": item.run, "evidence": Evidence(item)})
+    return render(request, "review/_evidence_answer.html", {"item": item, "run": item.run, "evidence": Evidence(item)})
 
 
 def show(request: HttpRequest, item: Item | None, *, status: int = 200, **more: Any) -> HttpResponse:
