@@ -45,10 +45,10 @@ class AutoencoderDetector(Detector):
     def __init__(
         self,
         *,
-        hidden: tuple[int, ...] = (256, 64, 16),
-        epochs: int = 20,
+        hidden: tuple[int, ...] = (64, 16),
+        epochs: int = 12,
         batch_size: int = 128,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         decay: bool = True,
         conditioned: bool = True,
         by_object: bool = True,

@@ -29,7 +29,7 @@ class ForestDetector(Detector):
     consumes: ClassVar[Literal["table"]] = "table"
 
     def __init__(
-        self, *, n_estimators: int = 200, sample: int = 256, conditioned: bool = True, random_state: int = 0
+        self, *, n_estimators: int = 100, sample: int = 256, conditioned: bool = True, random_state: int = 0
     ) -> None:
         self.n_estimators = n_estimators
         self.sample = sample
