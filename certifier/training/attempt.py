@@ -104,9 +104,9 @@ def _learn(planned: Plan, sample: Sample, config: SystemConfig, folder: Path, pr
         model, judged = train_and_judge(
             sample.blocks,
             sample.label,
-            config,
+            recipe.with_shares(config, sample.confirmed),
             weights=weights,
-            confirmed=sample.is_settled,
+            confirmed=sample.confirmed,
             stands_for=sample.stands_for,
             families=sample.defect,
             conditions=sample.conditions,
@@ -129,7 +129,7 @@ def compare(
     """Both models on the labelled lumisections of the last runs that neither had learned from."""
     champion = models.champion
     place = sample.conditions.rows_of(judged.conditions)
-    rows = np.flatnonzero(~np.isnan(judged.label) & sample.is_settled[place] & _unseen_by(champion, judged))
+    rows = np.flatnonzero(sample.confirmed[place] & _unseen_by(champion, judged))
     held_back = _held_back(models)
     scores: dict[str, Array] = {"challenger": judged.score[rows]}
     verdicts: dict[str, Array] = {"challenger": judged.verdict[rows]}

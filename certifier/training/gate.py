@@ -121,16 +121,16 @@ def _first(figures: Mapping[str, Any], around: Circumstances, recipe: Recipe) ->
 def _compared(figures: Mapping[str, Any], recipe: Recipe) -> tuple[Outcome, list[str]]:
     said, worse, unsure = [], False, False
     for name, called, allowed in (
-        ("auc", "area under the ROC curve", recipe.worse_auc),
-        ("average_precision", "average precision", recipe.worse_precision),
+        ("auc", "Area under the ROC curve", recipe.worse_auc),
+        ("average_precision", "Average precision", recipe.worse_precision),
     ):
         new, old, gain = (figures[who][name]["value"] for who in ("challenger", "champion", "difference"))
         low, high = figures["difference"][name]["low"], figures["difference"][name]["high"]
         if gain is None or low is None or high is None:
-            said.append(f"No {called} can be compared.")
+            said.append(f"{called} cannot be compared.")
             unsure = True
             continue
-        said.append(f"{called.capitalize()} {new:.4f}, the champion's {old:.4f}: {gain:+.4f} {_between(low, high)}.")
+        said.append(f"{called} {new:.4f}, the champion's {old:.4f}: {gain:+.4f} {_between(low, high)}.")
         worse |= high < 0 and low < -allowed
         unsure |= high < 0 or low < -allowed
     on = f"On {figures['lumisections']:,} lumisections of {figures['runs']} runs that neither had learned from:"

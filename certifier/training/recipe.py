@@ -7,9 +7,11 @@ Whatever `mlcore.pipeline.SystemConfig` has can be set, and the fields below.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+import numpy.typing as npt
 from django.conf import settings
 
 from certifier.accounts.models import System
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
 # Raised when the same data and settings give another model than before, because this room works differently.
 VERSION: Final = 1
 ALL: Final = "*"
+# Lumisections of one run resemble each other: so many count as one (`mlcore.selective` measures it, and at least so).
+ALIKE: Final = 5.0
+# Of all lumisections, what the calibration gets, and what is kept for the promise.
+CALIBRATION: Final = 0.1
+# Where this room differs from mlcore: with twice as many the weekly training of a season takes half as long again.
+DEFAULTS: Final[dict[str, Any]] = {"refresh": 2}
+LEAST_LAST, MOST_LAST = 0.15, 0.3
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class Recipe:
 
     most_lumisections : the newest so many are learned from.
     fewest_runs, fewest_good, fewest_bad : with fewer labels nothing is learned.
+    spare : so many times what the promise needs without an error is kept for it, within 15% to 30% of all.
     folds : of runs, for the predictions by which labels are doubted.
     least_belief : a signature is believed at least so far, however odd; a decision is always believed.
     most_weight : a lumisection that was asked about by chance counts at most as so many when the model learns.
@@ -44,6 +54,7 @@ class Recipe:
     fewest_runs: int = 12
     fewest_good: int = 100
     fewest_bad: int = 20
+    spare: float = 2.0
     folds: int = 4
     least_belief: float = 0.2
     most_weight: float = 10.0
@@ -71,6 +82,25 @@ class Recipe:
         except (MlcoreError, TypeError) as problem:
             raise BadRecipe(f"TRAINING_RECIPE of {system.code}: {problem}") from problem
 
+    def with_shares(self, config: SystemConfig, confirmed: npt.NDArray[np.bool_]) -> SystemConfig:
+        """With the last part as small as the promise allows, unless the recipe sets shares: what the classifier does
+        not see it cannot learn from, so the less of the latest weeks is kept from it the better.
+
+        confirmed : (n,) in order of time, which labels may be used for the promise.
+        """
+        from mlcore.selective.bounds import clean_needed
+
+        if "shares" in self.config or not confirmed.size:
+            return config
+        sides = [limit for limit in (config.pollution, config.loss) if limit is not None]
+        sure = 1 - (1 - config.confidence) / max(len(sides), 1)
+        needed = max((clean_needed(limit, sure) for limit in sides), default=0) * ALIKE * self.spare
+        behind = np.cumsum(confirmed[::-1])
+        enough = int(np.searchsorted(behind, needed)) + 1
+        last = min(max(enough / confirmed.size, LEAST_LAST), MOST_LAST)
+        first = (1 - CALIBRATION - last) / 2
+        return replace(config, shares=(first, first, CALIBRATION, last))
+
 
 OWN: Final = frozenset(column.name for column in fields(Recipe)) - {"config"}
 
@@ -88,4 +118,5 @@ def recipe_of(system: System) -> Recipe:
     for name, value in own.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise BadRecipe(f"TRAINING_RECIPE of {system.code}: {name} is a number from 0, not {value!r}.")
-    return Recipe(config={name: value for name, value in sorted(chosen.items()) if name not in OWN}, **own)
+    config = DEFAULTS | {name: value for name, value in chosen.items() if name not in OWN}
+    return Recipe(config=dict(sorted(config.items())), **own)

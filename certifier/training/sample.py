@@ -186,6 +186,11 @@ class Sample:
     def __len__(self) -> int:
         return len(self.conditions)
 
+    @property
+    def confirmed(self) -> Array:
+        """(n,) which labels are a fair sample of what was taken: those of runs of which nothing waits any more."""
+        return np.asarray(self.is_settled & ~np.isnan(self.label))
+
     def blocks_of(self, rows: Array) -> list[HistogramBlock]:
         """What there is of the runs of these lumisections."""
         runs = np.unique(self.conditions.run[rows])

@@ -16,6 +16,7 @@ from certifier.defects import services as defects
 from certifier.defects.models import Defect
 from certifier.monitoring import services as monitoring
 from certifier.monitoring.models import Element
+from certifier.ops.models import Trigger
 from certifier.precert.models import ModelVersion
 from certifier.review import services as review
 from certifier.runs import services as runs
@@ -23,7 +24,6 @@ from certifier.runs.models import Run
 from certifier.training.attempt import attempt
 from certifier.training.models import Training
 from certifier.training.services import Asked
-from certifier.ops.models import Trigger
 from tests.precert import world as precert
 from tests.precert.world import CORRUPT, NOISE
 
@@ -49,9 +49,7 @@ RECIPE: dict[str, Any] = {
 def define(system: System) -> dict[str, Defect]:
     known = {row.name: row for row in Defect.objects.filter(system=system)}
     new = [
-        defects.NewDefect(name=name, system=system, intolerable=True)
-        for name in (NOISE, CORRUPT)
-        if name not in known
+        defects.NewDefect(name=name, system=system, intolerable=True) for name in (NOISE, CORRUPT) if name not in known
     ]
     made = defects.define_defects(actor=None, definitions=new) if new else []
     return known | {row.name: row for row in made}

@@ -1,0 +1,137 @@
+"""The gate promotes what is surely not worse, rejects what is worse, and says why in words, whatever it decides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from certifier.precert.models import Mode
+from certifier.training.gate import Bench, Circumstances, rule
+from certifier.training.models import Outcome
+from certifier.training.recipe import Recipe
+
+RECIPE = Recipe(config={"pollution": 0.05, "loss": 0.05})
+
+
+def side(limit: float, threshold: float | None) -> dict[str, Any]:
+    return {
+        "limit": limit, "confidence": 0.95, "threshold": threshold, "bound": 0.04 if threshold else None,
+        "observed": 0.01 if threshold else None, "lumisections": 900, "n_effective": 180.0, "design_effect": 5.0,
+        "needed": 60, "refusal": "" if threshold else "Too few.", "side": "pollution",
+    }  # fmt: skip
+
+
+def guarantee(promises: bool) -> dict[str, Any]:
+    threshold = 0.01 if promises else None
+    part = {
+        "stratum": "", "lumisections": 900, "bad": 60, "runs": 30, "automatic": 0.8, "t_good": threshold,
+        "t_bad": None, "pollution": side(0.05, threshold), "loss": None,
+    }  # fmt: skip
+    return {"parts": [part], "first_run": "1", "last_run": "30", "assumptions": []}
+
+
+PROMISES, PROMISES_NOTHING = guarantee(promises=True), guarantee(promises=False)
+AROUND = Circumstances("LAR", Mode.ASSIST, PROMISES, PROMISES)
+
+
+def bench(*, challenger: float, champion: float | None, runs: int = 40, seed: int = 1) -> Bench:
+    """Lumisections of which a tenth is bad, and two models that see it so clearly."""
+    rng = np.random.default_rng(seed)
+    run = np.repeat(np.arange(runs), 25)
+    label = (rng.random(run.size) < 0.1).astype(np.int64)
+    noise = rng.normal(size=run.size)
+
+    def scores(clear: float) -> np.ndarray:
+        return clear * label + noise + 0.3 * rng.normal(size=run.size)
+
+    return Bench(
+        run=run, label=label, weight=np.full(run.size, 100.0), challenger=scores(challenger),
+        champion=None if champion is None else scores(champion),
+    )  # fmt: skip
+
+
+def test_a_better_one_is_promoted() -> None:
+    ruling = rule(bench(challenger=5.0, champion=3.0), AROUND, RECIPE)
+    assert ruling.outcome == Outcome.PROMOTED, ruling.words
+    assert "On 1,000 lumisections of 40 runs that neither had learned from: Area under the ROC curve" in ruling.words
+    assert "It is not worse, and knows more." in ruling.words
+    assert ruling.figures["difference"]["auc"]["low"] > 0
+
+
+def test_one_that_is_alike_is_promoted_for_it_knows_more() -> None:
+    assert rule(bench(challenger=5.0, champion=5.0), AROUND, RECIPE).outcome == Outcome.PROMOTED
+
+
+def test_a_worse_one_is_kept_out() -> None:
+    ruling = rule(bench(challenger=1.0, champion=5.0), AROUND, RECIPE)
+    assert ruling.outcome == Outcome.REJECTED
+    assert ruling.words.count("the champion's") == 2
+    assert "It is worse." in ruling.words
+    assert ruling.figures["difference"]["auc"]["high"] < 0
+
+
+def test_where_too_little_can_be_said_it_scores_in_shadow() -> None:
+    ruling = rule(bench(challenger=2.4, champion=2.6, runs=8), AROUND, RECIPE)
+    assert ruling.outcome == Outcome.SHADOW, ruling.words
+    assert "That is too uncertain to replace the champion." in ruling.words
+    ruling = rule(bench(challenger=5.0, champion=3.0, runs=4), AROUND, RECIPE)
+    assert ruling.outcome == Outcome.SHADOW
+    assert "Too little to compare on" in ruling.words
+
+
+def test_nothing_is_promoted_where_a_promise_that_counts_would_be_lost() -> None:
+    good = bench(challenger=5.0, champion=3.0)
+    loses = replace(AROUND, challenger_guarantee=PROMISES_NOTHING)
+    for mode in (Mode.AUTO, Mode.STOPPED):
+        ruling = rule(good, replace(loses, mode=mode), RECIPE)
+        assert ruling.outcome == Outcome.SHADOW
+        assert f"LAR is in mode {mode.label}, and the champion's promise on pollution would be lost." in ruling.words
+    assert rule(good, loses, RECIPE).outcome == Outcome.PROMOTED, "in assist nobody relies on it"
+    both = replace(loses, mode=Mode.AUTO, champion_guarantee=PROMISES_NOTHING)
+    assert rule(good, both, RECIPE).outcome == Outcome.PROMOTED, "nothing is lost that there was"
+
+
+def test_what_a_person_decided_stands() -> None:
+    ruling = rule(
+        bench(challenger=5.0, champion=3.0), replace(AROUND, held_back=["chi has paused learning: repairs"]), RECIPE
+    )
+    assert ruling.outcome == Outcome.SHADOW
+    assert ruling.words.endswith("chi has paused learning: repairs It scores in shadow.")
+    worse = rule(bench(challenger=1.0, champion=5.0), replace(AROUND, held_back=["x"]), RECIPE)
+    assert worse.outcome == Outcome.REJECTED, "that needs no person"
+
+
+@pytest.mark.parametrize(("clear", "outcome"), [(5.0, Outcome.PROMOTED), (0.5, Outcome.SHADOW)])
+def test_a_first_model_is_promoted_when_it_is_surely_good_enough(clear: float, outcome: Outcome) -> None:
+    ruling = rule(bench(challenger=clear, champion=None), replace(AROUND, champion_guarantee=None), RECIPE)
+    assert ruling.outcome == outcome
+    assert ruling.words.startswith("There is no champion. Its area under the ROC curve is 0.")
+    assert "difference" not in ruling.figures
+
+
+def test_more_work_is_no_progress() -> None:
+    """Alike in area, but no threshold leaves few lumisections to experts any more."""
+    data = bench(challenger=6.0, champion=6.0)
+    found = np.flatnonzero(data.label == 1)
+    spoiled = data.challenger.copy()
+    # In every run one bad lumisection of many looks as good as can be: enough for the limits, too little for the area.
+    first = [found[data.run[found] == run][0] for run in np.unique(data.run[found])]
+    spoiled[first] = data.challenger.min() - 1
+    recipe = replace(RECIPE, worse_auc=0.9, worse_precision=0.9, config={"pollution": 0.001, "loss": 0.001})
+    ruling = rule(replace(data, challenger=np.where(data.label == 1, spoiled, data.challenger)), AROUND, recipe)
+    assert ruling.outcome != Outcome.PROMOTED
+    assert "more would be left to experts" in ruling.words or "uncertain" in ruling.words
+
+
+def test_lumisections_that_could_not_be_scored_are_left_out_and_never_counted_as_right() -> None:
+    data = bench(challenger=5.0, champion=3.0)
+    blind = np.where(np.arange(data.run.size) % 2 == 0, np.nan, data.challenger)
+    ruling = rule(replace(data, challenger=blind), AROUND, RECIPE)
+    assert ruling.figures["challenger"]["grey_zone"]["value"] >= 0.5
+    assert ruling.outcome == Outcome.SHADOW
+    nothing = rule(replace(data, challenger=np.full(data.run.size, np.nan)), AROUND, RECIPE)
+    assert nothing.outcome == Outcome.SHADOW
+    assert nothing.figures["challenger"]["auc"]["value"] is None
