@@ -20,7 +20,7 @@ from mlcore.detectors.pca import COMMON, PcaDetector
 from mlcore.errors import BadLabels, IncompatibleBinning, TooFewData
 from mlcore.evaluate import auc
 from mlcore.features import FeatureTable
-from mlcore.simulate.tables import SimulatedTable, tpc_table
+from mlcore.simulate.tables import TPC, SimulatedTable, tpc_table
 
 UNSUPERVISED = [
     PcaDetector(components=12),
@@ -33,7 +33,8 @@ ALL = [*UNSUPERVISED, BoostingDetector(max_iter=15, n_estimators=20)]
 
 @pytest.fixture(scope="module")
 def drawn() -> SimulatedTable:
-    return tpc_table(1, lumisections=1_500)
+    # Faults of several strengths that one lumisection shows: a sample so small has some dozen episodes.
+    return tpc_table(1, lumisections=1_500, recipe=replace(TPC, law=replace(TPC.law, strength=45.0)))
 
 
 def following_luminosity(n: int = 400, seed: int = 0) -> FeatureTable:
