@@ -20,7 +20,7 @@ from certifier.ops import jobs
 from certifier.ops import services as ops
 from certifier.ops.models import LIVE, Job, JobState, Trigger
 from certifier.precert.models import ModelVersion, Scoring
-from certifier.review.models import SignOff
+from certifier.review.models import Decision, Item, ItemState, SignOff
 from certifier.runs.models import Lumisection, Run, RunProfile
 
 from . import load, people, world
@@ -99,6 +99,10 @@ def summary() -> list[tuple[str, str]]:
         ("sign-offs", f"{SignOff.objects.count():,}"),
         ("good-run lists", f"{GoodRunList.objects.count():,}"),
         ("models", f"{ModelVersion.objects.count():,}, {Scoring.objects.count():,} scorings"),
+        (
+            "review",
+            f"{Decision.objects.count():,} decisions, {Item.objects.filter(state=ItemState.OPEN).count():,} items wait",
+        ),
         ("jobs", f"{Job.objects.count():,}"),
         ("accounts", f"{User.objects.count():,}, see {accounts_file()}"),
     ]

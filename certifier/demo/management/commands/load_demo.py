@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from certifier.audit.errors import CertifierError
-from certifier.demo import finish, load, people, trained
+from certifier.demo import finish, load, people, reviewed, trained
 from certifier.goodruns.summaries import refresh_summaries
 
 
@@ -31,6 +31,7 @@ class Command(BaseCommand):
         if not there:
             self.say("models, trained on a simulated season")
         trained.load_models()
+        reviewed.review_findings()
         refresh_summaries()
         finish.write_accounts()
         if there:
