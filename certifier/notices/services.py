@@ -67,12 +67,12 @@ def _tell(events: Sequence[Event]) -> dict[str, int]:
         event.save(force_insert=True)
         posted = {webhook for webhook in webhooks if webhook.person_id is None}
         for reader in everybody:
-            kind, channels = reader.told(event)
+            channels = reader.told(event)
             if Channel.PAGE in channels:
-                _put_notice(reader, kind, event)
+                _put_notice(reader, channels[Channel.PAGE], event)
                 told["notices"] += 1
             if Channel.MAIL in channels and reader.person.email and digest.sends_mail():
-                lines.setdefault(reader.person.pk, []).append(digest.line_of(kind, event))
+                lines.setdefault(reader.person.pk, []).append(digest.line_of(channels[Channel.MAIL], event))
             if Channel.WEBHOOK in channels:
                 posted |= {webhook for webhook in webhooks if webhook.person_id == reader.person.pk}
         told["messages"] += sum(post_event(webhook, event) for webhook in sorted(posted, key=lambda each: each.pk))

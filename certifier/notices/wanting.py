@@ -59,13 +59,14 @@ class Reader:
             return True
         return self.is_coordinator and event.kind != Kind.ITEMS
 
-    def told(self, event: Event) -> tuple[Kind, frozenset[Channel]]:
-        """As which kind this person is told of an event, and where; nowhere when not at all."""
-        kind = Kind(event.kind)
-        if kind is Kind.JOB and event.job is not None and event.job.requested_by_id == self.person.pk:
-            mine = self.channels(Kind.MY_JOB)
-            return Kind.MY_JOB, mine | (self.channels(Kind.JOB) if self.is_coordinator else frozenset())
-        return kind, self.channels(kind) if self.concerns(event) else frozenset()
+    def told(self, event: Event) -> dict[Channel, Kind]:
+        """Where this person is told of an event, and as which kind; nowhere when not at all."""
+        if not self.concerns(event):
+            return {}
+        told = dict.fromkeys(self.channels(event.kind), Kind(event.kind))
+        if event.job is not None and event.job.requested_by_id == self.person.pk:
+            told |= dict.fromkeys(self.channels(Kind.MY_JOB), Kind.MY_JOB)
+        return told
 
 
 def readers(people: Iterable[Any] | None = None) -> list[Reader]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -137,3 +138,33 @@ def receiver(*statuses: int, slowly: Callable[[], None] = lambda: None) -> Itera
 
 def sleepy(seconds: float) -> Callable[[], None]:
     return lambda: time.sleep(seconds)
+
+
+def stop_automation_again(system: System) -> None:
+    precert.set_mode(actor=None, system=system, mode=Mode.ASSIST, reason="Looked at.")
+    stop_automation(system, reason="Loss is above its limit.")
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """A receiver that begins to answer and never ends: a byte now and then, for ever."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    ended = threading.Event()
+
+    def drip() -> None:
+        talking, _ = listener.accept()
+        with talking:
+            while not ended.wait(0.05):
+                try:
+                    talking.sendall(b"H")
+                except OSError:
+                    return
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        ended.set()
+        thread.join()
+        listener.close()
