@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -107,7 +107,7 @@ def system(request: HttpRequest, code: str) -> HttpResponse:
     trainings = selectors.trainings().filter(system=row)
     figures = compared(trainings.exclude(challenger=None)[:CHARTED])
     page = Paginator(trainings, PER_PAGE).get_page(request.GET.get("page"))
-    context = {
+    context: dict[str, Any] = {
         "system": row,
         "models": models_of_system(row),
         "page": page,
@@ -123,7 +123,7 @@ def system(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "training/system.html", context | _now(row))
 
 
-def _now(system: System) -> Mapping[str, Any]:
+def _now(system: System) -> dict[str, Any]:
     """`now`, or `bad_recipe` in words."""
     try:
         planned = plan(system, recipe_of(system))

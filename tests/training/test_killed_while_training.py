@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 
 from certifier.celery import app
 from certifier.ops import jobs
-from certifier.ops.models import JobState
+from certifier.ops.models import Job, JobState
 from certifier.precert import files
 from certifier.precert.models import ModelVersion, Promotion
 from certifier.training import services
@@ -39,6 +39,7 @@ def test_nothing_is_half_and_it_is_done_once(tmp_path: Path, monkeypatch: pytest
     log = tmp_path / "worker.log"
     lar = cast.make_system("LAR")
     world.season(lar)
+    default_storage.delete("models/LAR/1/manifest.json")
     job = services.ask(actor=None, system=lar)
     with worker("train", log=log, **RECIPE) as first:
         until(lambda: refreshed(job).progress >= 0.05, log)
@@ -54,12 +55,12 @@ def test_nothing_is_half_and_it_is_done_once(tmp_path: Path, monkeypatch: pytest
         until(lambda: refreshed(job).state == JobState.DONE, log)
     training = Training.objects.get()
     assert (job.attempt, training.job, training.outcome) == (2, job, Outcome.PROMOTED)
-    assert job.result["model"] == 1
+    assert (job.result or {})["model"] == 1
     assert Promotion.objects.get().version == training.challenger
     assert training.challenger is not None
     assert files.load(training.challenger).config.system == "LAR"
 
 
-def refreshed(job: jobs.Job) -> jobs.Job:
+def refreshed(job: Job) -> Job:
     job.refresh_from_db()
     return job

@@ -13,7 +13,7 @@ from django.db import connection
 
 from certifier.precert.models import ModelVersion, Promotion
 from certifier.precert.selectors import models_of_system
-from certifier.training import attempt
+from certifier.training import attempt, gate
 from certifier.training.models import Outcome, Training
 from certifier.training.turn import turn
 from tests import cast
@@ -64,7 +64,7 @@ def test_of_two_trainings_of_the_same_data_the_second_has_nothing_to_learn() -> 
 def test_two_that_did_not_wait_make_one_champion(monkeypatch: pytest.MonkeyPatch) -> None:
     lar = cast.make_system("LAR")
     world.season(lar)
-    together, rule = Barrier(2), attempt.rule
+    together, rule = Barrier(2), gate.rule
 
     def both_before_either_is_written(*given: Any) -> Any:
         ruling = rule(*given)

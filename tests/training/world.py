@@ -90,7 +90,7 @@ def run(
     return row
 
 
-def _shown(faults: dict[str, str]) -> dict[str, str]:
+def _shown(faults: dict[str, str]) -> dict[str, Any]:
     return {{NOISE: "noise", CORRUPT: "corrupt"}[name]: where for name, where in faults.items()}
 
 
