@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -16,6 +16,8 @@ SHOWN = 9
 TOLD_ONE_BY_ONE = {
     "goodruns.list", "defects.tag", "defects.definitions", "precert.promotion", "precert.mode", "training.pause",
 }  # fmt: skip
+# Of these somebody is told elsewhere: in the queue, on the page of the guarantee.
+NOTED = {"review.items", "watch.check"}
 NAMED = 3
 
 
@@ -39,7 +41,21 @@ def recent_activity() -> list[Deed]:
 
 def lines_of(changes: Iterable[Change]) -> list[Deed]:
     """`changes` newest first. What was done in a row of one kind is one line."""
-    return [_deed(list(group)) for _, group in groupby(changes, key=_together)]
+    return [_deed(list(group)) for _, group in groupby(_worth_telling(changes), key=_together)]
+
+
+def _worth_telling(changes: Iterable[Change]) -> Iterator[Change]:
+    """Without what the program notes by itself, and without the entries that a decision made: it is told."""
+    decision: Change | None = None
+    for change in changes:
+        if change.kind in NOTED:
+            continue
+        implied = decision is not None and (change.kind, change.run, change.by) == (
+            "defects.entries", decision.run, decision.by,
+        )  # fmt: skip
+        if not implied:
+            yield change
+        decision = change if change.kind in {"review.decision", "review.undo"} else None
 
 
 def _together(change: Change) -> tuple[str, object]:
@@ -127,6 +143,17 @@ def _sign_off(group: Sequence[Change]) -> str:
     return f"{', '.join(parts)} of {_of_runs(group)}"
 
 
+def _decisions(group: Sequence[Change]) -> str:
+    fine = sum(1 for change in group if not change.data.get("bad"))
+    said = [f"{count} {word}" for count, word in ((len(group) - fine, "bad"), (fine, "fine")) if count]
+    return f"reviewed {_some(_systems(group), '{} others')} of {_of_runs(group)}: {', '.join(said)}"
+
+
+def _undone(group: Sequence[Change]) -> str:
+    what = "a decision" if len(group) == 1 else f"{len(group)} decisions"
+    return f"took back {what} on {_some(_systems(group), '{} others')} of {_of_runs(group)}"
+
+
 def _tag(group: Sequence[Change]) -> str:
     return f"made the tag {group[0].data.get('name', '')}"
 
@@ -190,5 +217,7 @@ WORDS = {
     "defects.definitions": _definitions,
     "defects.tag": _tag,
     "review.sign_off": _sign_off,
+    "review.decision": _decisions,
+    "review.undo": _undone,
     "goodruns.list": _list,
 }

@@ -46,6 +46,9 @@ def test_it_tells_an_import_of_many_runs_in_one_line() -> None:
         ("review.sign_off", 7, {"system": "LAR", "stage": "bulk", "action": "sign"}, "chi signed LAR bulk of run 7"),
         ("goodruns.list", None, {"id": 1, "name": "A", "runs": 12, "lumisections": 3400},
          "chi published the list A: 12 runs, 3,400 lumisections"),
+        ("review.decision", 7, {"system": "LAR", "bad": "1-4", "good": ""}, "chi reviewed LAR of run 7: 1 bad"),
+        ("review.decision", 7, {"system": "LAR", "bad": "", "good": "1-4"}, "chi reviewed LAR of run 7: 1 fine"),
+        ("review.undo", 7, {"system": "LAR"}, "chi took back a decision on LAR of run 7"),
         ("later.thing", 7, {}, "chi later.thing of run 7"),
     ],
 )  # fmt: skip
@@ -85,3 +88,14 @@ def test_it_leads_to_what_was_made() -> None:
     assert (tag.url_name, tag.url_argument) == ("defects:tag", "pro22-01")
     assert (published.url_name, published.url_argument) == ("goodruns:list", 4)
     assert run.run == 7
+
+
+def test_it_tells_a_decision_and_not_the_entries_that_it_made() -> None:
+    decided = {"system": "LAR", "bad": "1-4", "good": ""}
+    assert words(
+        change("review.decision", run=7, **decided),
+        change("defects.entries", run=7, count=1, defects=["LAR_X"]),
+        change("review.decision", run=7, **decided | {"bad": ""}),
+        change("review.items", run=7, system="LAR", opened=3),
+        change("defects.entries", run=8, count=1, defects=["LAR_X"]),
+    ) == ["chi reviewed LAR of run 7: 1 bad, 1 fine", "chi recorded 1 entry on run 8: LAR_X"]
