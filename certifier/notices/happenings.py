@@ -18,6 +18,7 @@ from certifier.runs.models import Change
 from certifier.training.models import Outcome, Training
 
 from .models import Event, Kind, Watermark
+from .words import findings
 
 # That nothing was learned is no news; what a job failed at, the job tells.
 TOLD_OUTCOMES: Final = {Outcome.PROMOTED, Outcome.SHADOW, Outcome.REJECTED, Outcome.FAILED}
@@ -59,7 +60,7 @@ def _items(change: Change) -> Event | None:
         kind=Kind.ITEMS,
         system=_system(code),
         count=opened,
-        title=f"{opened} new finding{'s' if opened != 1 else ''} of {code} in run {change.run}",
+        title=f"{findings(opened, code)} in run {change.run}",
         path=f"{reverse('queue:queue')}?system={code}",
         data={"run": change.run},
     )

@@ -31,6 +31,11 @@ class Channel(models.TextChoices):
     MAIL = "mail", "by e-mail"
     WEBHOOK = "webhook", "by webhook"
 
+    @property
+    def short(self) -> str:
+        """For the head of a narrow column."""
+        return {"page": "here", "mail": "e-mail"}.get(self.value, self.value)
+
 
 class Watermark(models.Model):
     """One row: how far the change feed was read. Its row lock lets one sweep at a time tell what is new."""

@@ -170,7 +170,7 @@ def _deliver_one(pk: int) -> str:
         _end(delivery, state=DeliveryState.GIVEN_UP, ended_at=timezone.now(), last_error=str(why))
         return "given up"
     except FAILURES as error:
-        return _try_later(delivery, f"{error}" or type(error).__name__)
+        return _try_later(delivery, _in_words(error))
     _end(delivery, state=DeliveryState.SENT, ended_at=timezone.now(), last_error="")
     return "sent"
 
@@ -189,6 +189,11 @@ def _send(delivery: Delivery) -> None:
     if not digest.sends_mail():
         raise Undeliverable("This installation sends no mail: set EMAIL_URL.")
     digest.send(delivery, person)
+
+
+def _in_words(error: Exception) -> str:
+    told = error.strerror if isinstance(error, OSError) and isinstance(error.strerror, str) else str(error)
+    return told or type(error).__name__
 
 
 def _try_later(delivery: Delivery, why: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db.models import Case, Count, Q, QuerySet, When
 
 from certifier.accounts.models import User
+from certifier.review.models import Item, ItemState
 
 from .models import Delivery, DeliveryState, Kind, Notice, Webhook
 
@@ -15,6 +18,17 @@ def notices_of(person: User, kind: str = "") -> QuerySet[Notice]:
     if kind:
         rows = rows.filter(kind=kind)
     return rows.order_by(Case(When(read_at=None, then=0), default=1), "-event_id", "-pk")
+
+
+def tell_what_waits(notices: Iterable[Notice]) -> None:
+    """Where findings are told of: how many of the system wait in the queue now, as `waiting_now`."""
+    systems = {notice.system_id for notice in notices if notice.kind == Kind.ITEMS}
+    if not systems:
+        return
+    waiting = Item.objects.filter(state=ItemState.OPEN, system__in=systems).order_by().values_list("system")
+    counts = dict(waiting.annotate(count=Count("pk")))
+    for notice in notices:
+        notice.waiting_now = counts.get(notice.system_id, 0)  # type: ignore[attr-defined]  # for the template
 
 
 def unread_by_kind(person: User) -> dict[str, int]:

@@ -45,6 +45,7 @@ def notices(request: HttpRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
     kind = kind if kind in Kind.values else ""
     page = Paginator(selectors.notices_of(person, kind), PAGE_SIZE).get_page(request.GET.get("page"))
+    selectors.tell_what_waits(page)
     counts = selectors.unread_by_kind(person)
     context: dict[str, Any] = {
         "page": page,
@@ -53,7 +54,7 @@ def notices(request: HttpRequest) -> HttpResponse:
         "unread": counts[kind] if kind else sum(counts.values()),
         "unread_notices": sum(counts.values()),
         # What joins after this page was made stays unread.
-        "up_to": max((notice.event_id for notice in page.object_list), default=0),
+        "up_to": max((notice.event_id for notice in page), default=0),
         "every": EVERY_S,
     }
     return part_or_page(request, "notices", "notices/_notices.html", "notices/notices.html", context)

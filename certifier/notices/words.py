@@ -13,7 +13,8 @@ JOINED: Final = (Kind.ITEMS, Kind.JOB, Kind.MY_JOB)
 
 
 def findings(count: int, system: str) -> str:
-    return f"{count} finding{'s' if count != 1 else ''} of {system} wait{'' if count != 1 else 's'} for you"
+    """Those that came. How many of them wait now, the queue knows: others may have decided some."""
+    return f"{count} new finding{'s' if count != 1 else ''} of {system}"
 
 
 def subject_of(event: Event) -> str:

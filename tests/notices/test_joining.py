@@ -21,7 +21,7 @@ def test_findings_of_a_system_are_counted_together(lar: System, pixel: System, a
         world.told()
     world.new_findings(pixel, 350490, 1)
     world.told()
-    assert world.titles(ada) == ["12 findings of LAR wait for you", "1 finding of PIXEL waits for you"]
+    assert world.titles(ada) == ["12 new findings of LAR", "1 new finding of PIXEL"]
     notice = Notice.objects.get(system=lar)
     assert notice.event.data["run"] == 350481
     assert notice.since < notice.at
@@ -33,7 +33,7 @@ def test_what_comes_after_reading_begins_anew(lar: System, ada: User) -> None:
     assert services.mark_read(actor=ada) == 1
     world.new_findings(lar, 350480, 2)
     world.told()
-    assert world.titles(ada) == ["2 findings of LAR wait for you"]
+    assert world.titles(ada) == ["2 new findings of LAR"]
     assert Notice.objects.of(ada).count() == 2
 
 
@@ -45,7 +45,7 @@ def test_reading_does_not_swallow_what_joined_meanwhile(lar: System, ada: User) 
     world.told()
     assert services.mark_read(actor=ada, ids=[seen.pk], up_to=seen.event_id) == 0
     assert services.mark_read(actor=ada, up_to=seen.event_id) == 0
-    assert world.titles(ada) == ["7 findings of LAR wait for you"]
+    assert world.titles(ada) == ["7 new findings of LAR"]
 
 
 def test_each_expert_reads_for_oneself(lar: System, ada: User, eve: User) -> None:
@@ -54,8 +54,8 @@ def test_each_expert_reads_for_oneself(lar: System, ada: User, eve: User) -> Non
     services.mark_read(actor=ada)
     world.new_findings(lar, 350480, 2)
     world.told()
-    assert world.titles(ada) == ["2 findings of LAR wait for you"]
-    assert world.titles(eve) == ["7 findings of LAR wait for you"]
+    assert world.titles(ada) == ["2 new findings of LAR"]
+    assert world.titles(eve) == ["7 new findings of LAR"]
 
 
 def test_failed_jobs_of_a_kind_join_and_lists_do_not(ada: User, chi: User, ova: User) -> None:

@@ -49,8 +49,9 @@ def test_it_shows_what_happened_the_unread_first(page: Page, told: list[Notice],
     client.post(READ, {"notice": told[1].pk, "up_to": told[1].event_id})
     html = client.get(LIST).content.decode()
     text = words(html)
-    assert text.index("3 findings of LAR wait for you") < text.index("Automation of LAR stopped")
+    assert text.index("3 new findings of LAR") < text.index("Automation of LAR stopped")
     assert "Pollution is above its limit." in text
+    assert "· 3 wait now" in text
     assert html.count('class="unread"') == 1
 
 
@@ -63,7 +64,7 @@ def test_opening_one_reads_it_and_leads_there(page: Page, told: list[Notice], ad
 def test_all_of_a_kind_are_read_at_once(page: Page, told: list[Notice], ada: User) -> None:
     response = page(ada).post(READ, {"kind": "stopped", "up_to": told[1].event_id})
     assert response.headers["Location"] == "/notices/?kind=stopped"
-    assert world.titles(ada) == ["3 findings of LAR wait for you"]
+    assert world.titles(ada) == ["3 new findings of LAR"]
     assert AuditEvent.objects.get(code="notices.read").data == {"read": 1}
 
 
@@ -72,7 +73,7 @@ def test_all_means_what_the_page_had_shown(page: Page, told: list[Notice], ada: 
     world.new_findings(lar, 350480, 1)
     world.told()
     page(ada).post(READ, {"up_to": up_to})
-    assert world.titles(ada) == ["4 findings of LAR wait for you"]
+    assert world.titles(ada) == ["4 new findings of LAR"]
 
 
 def test_htmx_gets_the_list_and_the_bell(page: Page, told: list[Notice], ada: User) -> None:
@@ -88,9 +89,9 @@ def test_htmx_gets_the_list_and_the_bell(page: Page, told: list[Notice], ada: Us
 def test_it_can_be_filtered_by_kind(page: Page, told: list[Notice], ada: User) -> None:
     text = text_of(page(ada), f"{LIST}?kind=stopped")
     assert "Automation of LAR stopped" in text
-    assert "3 findings of LAR" not in text
+    assert "3 new findings of LAR" not in text
     assert "You were told nothing of this kind." in text_of(page(ada), f"{LIST}?kind=list")
-    assert "3 findings of LAR" in text_of(page(ada), f"{LIST}?kind=nonsense")
+    assert "3 new findings of LAR" in text_of(page(ada), f"{LIST}?kind=nonsense")
 
 
 def test_an_empty_one_says_why(page: Page, ben: User) -> None:

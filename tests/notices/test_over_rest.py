@@ -38,7 +38,7 @@ def test_it_lists_the_own_the_newest_first(api: Api, told: list[Notice], ada: Us
         "kind": "items",
         "system": "LAR",
         "count": 3,
-        "title": "3 findings of LAR wait for you",
+        "title": "3 new findings of LAR",
         "url": "https://certifier.example.org/review/?system=LAR",
         "up_to": told[0].event_id,
         "read_at": None,

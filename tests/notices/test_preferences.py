@@ -51,7 +51,7 @@ def test_who_is_expert_of_none_may_ask_for_all_systems(lar: System, ben: User, c
     world.new_findings(lar, 350479, 2)
     world.publish_list(chi)
     world.told()
-    assert world.titles(chi) == ["2 findings of LAR wait for you"]
+    assert world.titles(chi) == ["2 new findings of LAR"]
     assert world.titles(ben) == ["The list pro22 was published by chi"]
 
 
@@ -76,7 +76,7 @@ def test_a_coordinator_who_is_expert_too_hears_of_every_stop_and_of_own_findings
     world.told()
     assert world.titles(both) == [
         "Automation of PIXEL stopped, by the installation itself",
-        "1 finding of LAR waits for you",
+        "1 new finding of LAR",
     ]
 
 

@@ -40,7 +40,7 @@ def test_they_tell_once(settings: pytest.FixtureRequest) -> None:
         told = list(pool.map(sweep, range(SWEEPS)))
     assert sum(told) == Event.objects.count() == 12
     for person in people:
-        assert world.titles(person) == ["12 findings of LAR wait for you"]
+        assert world.titles(person) == ["12 new findings of LAR"]
     assert world.titles(chi) == ["6 jobs tests.fail failed"]
     assert Notice.objects.filter(person=chi).aggregate(sum=Sum("count"))["sum"] == 6
     assert Delivery.objects.filter(webhook__isnull=False).count() == 12

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 def test_new_findings_go_to_the_experts_of_the_system(lar: System, ada: User, ben: User, chi: User, pat: User) -> None:
     world.new_findings(lar, 350479, 3)
     assert world.told() == {"events": 1, "notices": 1, "messages": 0}
-    assert world.titles(ada) == ["3 findings of LAR wait for you"]
+    assert world.titles(ada) == ["3 new findings of LAR"]
     assert [world.titles(each) for each in (ben, chi, pat)] == [[], [], []]
     notice = Notice.objects.get()
     assert (notice.system, notice.event.path) == (lar, "/review/?system=LAR")
