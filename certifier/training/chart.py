@@ -96,11 +96,19 @@ def compared_plot(rows: Sequence[Compared]) -> dict[str, Any] | None:
                 "tickvals": [each.training.number for each in ordered],
                 "range": [ordered[0].training.number - 0.6, ordered[-1].training.number + 0.6],
             },
-            "yaxis": {"title": {"text": "area under the ROC curve"}},
+            "yaxis": {"title": {"text": "area under ROC"}, "range": _range(ordered)},
             "legend": {"orientation": "h", "y": 1.15},
             "margin": {"t": 28, "r": 12, "b": 44, "l": 60},
         },
     }  # fmt: skip
+
+
+def _range(rows: Sequence[Compared]) -> list[float]:
+    """As much of the axis as the intervals need, and a little."""
+    lows = [each.low or each.value for row in rows for each in (row.challenger, row.champion) if each]
+    highs = [each.high or each.value for row in rows for each in (row.challenger, row.champion) if each]
+    beside = max(0.1 * (max(highs) - min(lows)), 0.005)
+    return [round(min(lows) - beside, 4), round(max(highs) + beside, 4)]
 
 
 def _points(

@@ -54,9 +54,11 @@ def train_in_own_process(system: str, job: Job, limits: Limits) -> bool:
         "--job",
         str(job.pk),
     ]
-    with tempfile.TemporaryFile() as errors:
+    with tempfile.TemporaryDirectory(prefix="certifier-training-") as place, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(  # noqa: S603  # our own command
             command,
+            # What it lays down on the way is gone with it, also when it is killed.
+            env={**os.environ, "TMPDIR": place},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,

@@ -108,7 +108,7 @@ OWN: Final = frozenset(column.name for column in fields(Recipe)) - {"config"}
 def recipe_of(system: System) -> Recipe:
     """What holds for a system: what is set for it, else for all, else the defaults. Raises BadRecipe."""
     chosen: dict[str, Any] = {}
-    given: Mapping[str, Any] = settings.TRAINING_RECIPE
+    given: Any = settings.TRAINING_RECIPE
     for name in (ALL, system.code):
         part = given.get(name, {})
         if not isinstance(part, Mapping):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from typing import Any
 
@@ -62,6 +63,8 @@ class Command(BaseCommand):
     def _for_worker(self, system: System, number: int) -> None:
         from certifier.training.attempt import attempt
 
+        # Its worker is gone: end as any command does that is stopped, rolled back and tidied up.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         job = Job.objects.select_related("requested_by").get(pk=number)
         try:
             attempt(Asked(system, Trigger(job.trigger), job), JobHandle(job).progress)
