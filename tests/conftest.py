@@ -61,7 +61,8 @@ def needs_server(item: pytest.Item) -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """`make test` runs the suite twice. What needs PostgreSQL or Redis, or no database at all, runs once.
 
-    pytest-django lets no test near the database that does not say so, hence what does not say so cannot differ.
+    pytest-django lets no test near the database that does not say so, hence what does not say so cannot differ. What is
+    done in a browser runs once as well, on SQLite: the pages behind it are tested on both.
     """
     only = os.environ.get("CERTIFIER_TEST_PASS", "")
     if only == "sqlite":
@@ -70,7 +71,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [
             item
             for item in items
-            if item.get_closest_marker("sqlite") or not (uses_database(item) or needs_server(item))
+            if item.get_closest_marker("sqlite")
+            or item.get_closest_marker("e2e")
+            or not (uses_database(item) or needs_server(item))
         ]
     else:
         return
