@@ -5,7 +5,7 @@ They look as experts would, at what the histograms show: the simulator drew them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from certifier.accounts.models import User
@@ -63,7 +63,7 @@ def _look(actor: User, item: Item) -> None:
     decide(actor=actor, item=item, verdict="confirm", lumisections=bad, defect=name)
 
 
-def _think_again(coordinator: User, decisions: Sequence[Decision]) -> None:
+def _think_again(coordinator: User, decisions: Iterable[Decision]) -> None:
     """One decision is taken back by somebody else, and made otherwise: so people disagree now and then."""
     first = next(iter(decisions), None)
     if first is None:

@@ -79,24 +79,40 @@ class Filters:
         return items
 
 
+# Sets of hundreds of lumisections, evidence and scores: what a line about an item does not name.
+HEAVY = (
+    "run__attributes",
+    "finding__evidence",
+    "scoring__packed",
+    "scoring__good",
+    "scoring__bad",
+    "scoring__unsure",
+    "scoring__unscored",
+    "scoring__why_unscored",
+    "scoring__version__manifest",
+    "scoring__version__metrics",
+    "scoring__version__guarantee",
+    "scoring__version__lineage",
+)
+
+
 def with_words(items: QuerySet[Item]) -> QuerySet[Item]:
     """With everything that a line about an item names, in one query."""
-    return items.select_related(
-        "run", "system", "claim", "finding", "scoring__dataset", "scoring__version"
-    ).defer("run__attributes", "finding__evidence", "scoring__packed", "scoring__version__manifest",
-            "scoring__version__lineage", "scoring__why_unscored")  # fmt: skip
+    joined = items.select_related("run", "system", "claim", "finding", "scoring__dataset", "scoring__version")
+    return joined.defer(*HEAVY)
 
 
 def waiting(user: Any, filters: Filters, now: datetime | None = None) -> QuerySet[Item]:
-    """The open items of a person's systems, the most urgent first."""
-    return in_order(with_words(filters.apply(reviewable(user), user)), now)
+    """The open items of a person's systems, the most urgent first, with what a line in the list names."""
+    rows = filters.apply(reviewable(user), user).select_related("run", "system", "claim", "finding")
+    return in_order(rows.defer("run__attributes", "finding__evidence"), now)
 
 
 def first_free(user: Any, filters: Filters) -> Item | None:
     """The most urgent that nobody else holds."""
     now = timezone.now()
     rows = not_skipped(free_for(filters.apply(reviewable(user), user), user, now), user, now)
-    return in_order(with_words(rows), now).first()
+    return in_order(rows, now).first()
 
 
 def waiting_counts(user: Any) -> dict[int, int]:
@@ -105,9 +121,12 @@ def waiting_counts(user: Any) -> dict[int, int]:
     return dict(rows)
 
 
-def find_item(pk: int) -> Item:
-    """Raises ItemNotFound."""
-    rows = with_words(Item.objects.all()).defer(None).defer("scoring__packed", "scoring__version__manifest")
+def find_item(pk: int, *, with_scoring: bool = False) -> Item:
+    """`with_scoring` reads the scoring with its scores and sets as well. Raises ItemNotFound."""
+    left_out = [name for name in HEAVY if name != "finding__evidence"]
+    if with_scoring:
+        left_out = [name for name in left_out if not name.startswith("scoring__") or "version" in name]
+    rows = with_words(Item.objects.all()).defer(None).defer(*left_out)
     found = rows.filter(pk=pk).first() if 0 < pk <= LARGEST_KEY else None
     if found is None:
         raise ItemNotFound(pk)

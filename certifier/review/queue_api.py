@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.urls import path
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -67,7 +67,7 @@ class ReviewItemSerializer(serializers.Serializer[Item]):
     held_until = serializers.SerializerMethodField()
     decisions = DecisionSerializer(many=True)
 
-    @extend_schema({"type": "string", "nullable": True, "enum": [*Verdict.values, None]})  # type: ignore[misc]
+    @extend_schema_field({"type": "string", "nullable": True, "enum": [*Verdict.values, None]})
     def get_verdict(self, item: Item) -> str | None:
         return item.verdict if item.shows_verdict else None
 

@@ -116,7 +116,7 @@ def test_without_a_suspicion_the_defect_has_to_be_named(lar: System, ada: User) 
 )
 def test_what_makes_no_sense_is_refused_at_its_field(item: Item, ada: User, given: dict[str, str], field: str) -> None:
     with pytest.raises(CertifierError) as refusal:
-        decide(actor=ada, item=item, **({"verdict": "confirm"} | given))  # type: ignore[arg-type]
+        decide(actor=ada, item=item, **({"verdict": "confirm"} | given))
     assert refusal.value.errors[0]["field"] == field
     assert not item.decisions.exists()
 

@@ -25,7 +25,7 @@ def found(lar: System) -> list[Item]:
     return queue(lar, F("5-9"), F("30-41", "unsure"))
 
 
-def decide(client: APIClient, item: Item, body: dict[str, Any] | None = None, **headers: str) -> Any:
+def decide(client: APIClient, item: Item, body: dict[str, Any] | None = None, /, **headers: str) -> Any:
     address = f"{V1}/review-items/{item.pk}/decisions/"
     return client.post(address, {"verdict": "confirm", **(body or {})}, format="json", headers=headers)
 
@@ -61,7 +61,7 @@ def test_an_expert_decides(found: list[Item], api: Api, ada: User) -> None:
 
 
 def test_the_same_key_decides_once(found: list[Item], api: Api, ada: User) -> None:
-    first, second = (decide(api(ada), found[0], **{"Idempotency-Key": "k1"}) for _ in range(2))
+    first, second = (decide(api(ada), found[0], None, **{"Idempotency-Key": "k1"}) for _ in range(2))
     assert first.json() == second.json()
     assert Decision.objects.count() == 1
     assert decide(api(ada), found[0]).status_code == 409

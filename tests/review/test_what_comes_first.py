@@ -8,12 +8,13 @@ import pytest
 from django.utils import timezone
 
 from certifier.accounts.models import System
+from certifier.review.intake import find_items
 from certifier.review.models import Item
 from certifier.review.order import in_order, reason
 from certifier.review.words import luminosity, span
 from certifier.runs import services as runs
 
-from .queue_world import RUN, F, champion, find_items, items, queue, score, take
+from .queue_world import RUN, F, champion, items, queue, score, take
 
 
 def ordered() -> list[str]:

@@ -18,7 +18,7 @@ from certifier.review.order import reason
 from certifier.review.queue import Filters, Nothing, Progress
 from certifier.web.templatetags.times import in_utc
 
-SHOWN_IN_LIST = 40
+SHOWN_IN_LIST = 30
 
 
 class Line:

@@ -28,14 +28,15 @@ def queue_page(request: HttpRequest) -> HttpResponse:
     """The queue, opened at the most urgent item that nobody else holds."""
     permissions.require(permissions.can_view(request.user))
     found = queue.first_free(request.user, Filters.of(request.GET))
-    return show(request, queue.find_item(found.pk) if found is not None else None)
+    return show(request, queue.find_item(found.pk, with_scoring=True) if found is not None else None)
 
 
 @never_cache
 @require_safe
 def item_page(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.require(permissions.can_view(request.user))
-    return show(request, queue.find_item(pk))
+    # The part below the header comes without the evidence, so it needs no scores.
+    return show(request, queue.find_item(pk, with_scoring=not wants_part(request, REVIEW)))
 
 
 @never_cache
@@ -43,7 +44,7 @@ def item_page(request: HttpRequest, pk: int) -> HttpResponse:
 def evidence(request: HttpRequest, pk: int) -> HttpResponse:
     """The evidence pane alone: an answer to a decision is there before the next item's histograms are read."""
     permissions.require(permissions.can_view(request.user))
-    item = queue.find_item(pk)
+    item = queue.find_item(pk, with_scoring=True)
     return render(request, "review/_evidence_answer.html", {"item": item, "run": item.run, "evidence": Evidence(item)})
 
 
