@@ -22,8 +22,9 @@ from .words import findings
 
 # That nothing was learned is no news; what a job failed at, the job tells.
 TOLD_OUTCOMES: Final = {Outcome.PROMOTED, Outcome.SHADOW, Outcome.REJECTED, Outcome.FAILED}
-CHANGES_AT_ONCE: Final = 500
-JOBS_AT_ONCE: Final = 200
+# SQLite lets nobody else write meanwhile: a second at most.
+CHANGES_AT_ONCE: Final = 100
+JOBS_AT_ONCE: Final = 100
 LONGEST_TITLE: Final = 200
 LONGEST_TEXT: Final = 2000
 

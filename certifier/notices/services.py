@@ -17,7 +17,7 @@ from .happenings import events_of_feed, events_of_jobs, tail_of_feed, untold_fai
 from .models import Channel, Event, Kind, Notice, Preference, Watermark, Webhook
 from .outbox import post_event
 from .wanting import Reader, reader_of, readers
-from .words import topic_of
+from .words import JOINED, topic_of
 
 # --- telling ------------------------------------------------------------------------------------------------
 
@@ -62,6 +62,7 @@ def _tell(events: Sequence[Event]) -> dict[str, int]:
     told = {"notices": 0, "messages": 0}
     everybody = readers()
     webhooks = list(Webhook.objects.filter(is_active=True).prefetch_related("systems"))
+    notices: dict[tuple[int, str], Notice] = {}
     lines: dict[int, list[digest.Line]] = {}
     for event in events:
         event.save(force_insert=True)
@@ -69,39 +70,43 @@ def _tell(events: Sequence[Event]) -> dict[str, int]:
         for reader in everybody:
             channels = reader.told(event)
             if Channel.PAGE in channels:
-                _put_notice(reader, channels[Channel.PAGE], event)
+                _collect(notices, reader, channels[Channel.PAGE], event)
                 told["notices"] += 1
             if Channel.MAIL in channels and reader.person.email and digest.sends_mail():
                 lines.setdefault(reader.person.pk, []).append(digest.line_of(channels[Channel.MAIL], event))
             if Channel.WEBHOOK in channels:
                 posted |= {webhook for webhook in webhooks if webhook.person_id == reader.person.pk}
         told["messages"] += sum(post_event(webhook, event) for webhook in sorted(posted, key=lambda each: each.pk))
+    _put_notices(notices.values())
     for person, written in lines.items():
         digest.put(person, written)
         told["messages"] += 1
     return told
 
 
-def _put_notice(reader: Reader, kind: Kind, event: Event) -> None:
-    """The event joins what is unread of its topic, or begins a notice."""
+def _collect(notices: dict[tuple[int, str], Notice], reader: Reader, kind: Kind, event: Event) -> None:
+    """Join what is new of one topic first: a night of findings is one row for each expert, not one per run."""
     topic = topic_of(kind, event)
-    joined = (
-        Notice.objects.of(reader.person)
-        .unread()
-        .filter(topic=topic)
-        .update(event=event, at=event.at, count=F("count") + event.count)
+    notice = notices.setdefault(
+        (reader.person.pk, topic),
+        Notice(person=reader.person, kind=kind, topic=topic, system=event.system, count=0, since=event.at),
     )
-    if not joined:
-        Notice.objects.create(
-            person=reader.person,
-            kind=kind,
-            topic=topic,
-            system=event.system,
-            event=event,
-            count=event.count,
-            since=event.at,
-            at=event.at,
+    notice.event, notice.at = event, event.at
+    notice.count += event.count
+
+
+def _put_notices(notices: Iterable[Notice]) -> None:
+    """Each joins what is unread of its topic, or stands for itself."""
+    fresh = []
+    for notice in notices:
+        unread = Notice.objects.of(notice.person).unread().filter(topic=notice.topic)
+        # What stands alone has a topic of its own, of which nothing can be there.
+        joined = notice.kind in JOINED and unread.update(
+            event=notice.event, at=notice.at, count=F("count") + notice.count
         )
+        if not joined:
+            fresh.append(notice)
+    Notice.objects.bulk_create(fresh)
 
 
 # --- what people do about it --------------------------------------------------------------------------------

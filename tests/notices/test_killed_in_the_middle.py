@@ -31,7 +31,7 @@ def chi_has_an_address(chi: User) -> None:
     User.objects.filter(pk=chi.pk).update(email="chi@example.org")
 
 
-@pytest.mark.parametrize("where", ["_put_notice", "post_event", "digest.put"])
+@pytest.mark.parametrize("where", ["_put_notices", "post_event", "digest.put"])
 def test_a_sweep_killed_while_writing_tells_later(
     lar: System, ada: User, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
