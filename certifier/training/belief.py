@@ -47,7 +47,7 @@ def _belief(sample: Sample, known: Array, recipe: Recipe, config: SystemConfig) 
     from mlcore.labels import label_noise, out_of_fold
 
     conditions, label = sample.conditions.select(known), sample.label[known].astype(int)
-    folds = min(recipe.folds, np.unique(conditions.run).size)
+    folds = min(recipe.doubt_folds, np.unique(conditions.run).size)
     judge = HistGradientBoostingClassifier(max_iter=ROUNDS, random_state=config.random_state)
     try:
         values = _scores(sample, config)[known]

@@ -130,7 +130,7 @@ def _compared(figures: Mapping[str, Any], recipe: Recipe) -> tuple[Outcome, list
             said.append(f"{called} cannot be compared.")
             unsure = True
             continue
-        said.append(f"{called} {new:.4f}, the champion's {old:.4f}: {gain:+.4f} {_between(low, high)}.")
+        said.append(f"{called} {new:.4f}, the champion's {old:.4f}: {_signed(gain)} {_between(low, high)}.")
         worse |= high < 0 and low < -allowed
         unsure |= high < 0 or low < -allowed
     on = f"On {figures['lumisections']:,} lumisections of {figures['runs']} runs that neither had learned from:"
@@ -146,7 +146,13 @@ def _compared(figures: Mapping[str, Any], recipe: Recipe) -> tuple[Outcome, list
 
 
 def _between(low: float, high: float) -> str:
-    return f"({CONFIDENCE:.0%} between {low:+.4f} and {high:+.4f})"
+    return f"({CONFIDENCE:.0%} between {_signed(low)} and {_signed(high)})"
+
+
+def _signed(number: float) -> str:
+    """+0.0123, −0.0123, 0.0000."""
+    text = f"{number:+.4f}".replace("-", "−")
+    return "0.0000" if not text.strip("+−0.") else text
 
 
 def _promise(around: Circumstances) -> list[str]:

@@ -28,7 +28,7 @@ ALL: Final = "*"
 ALIKE: Final = 5.0
 # Of all lumisections, what the calibration gets, and what is kept for the promise.
 CALIBRATION: Final = 0.1
-# Where this room differs from mlcore: with twice as many the weekly training of a season takes half as long again.
+# Where this room differs from mlcore: with its four, the weekly training of a season takes half as long again.
 DEFAULTS: Final[dict[str, Any]] = {"refresh": 2}
 LEAST_LAST, MOST_LAST = 0.15, 0.3
 
@@ -40,7 +40,7 @@ class Recipe:
     most_lumisections : the newest so many are learned from.
     fewest_runs, fewest_good, fewest_bad : with fewer labels nothing is learned.
     spare : so many times what the promise needs without an error is kept for it, within 15% to 30% of all.
-    folds : of runs, for the predictions by which labels are doubted.
+    doubt_folds : of runs, for the predictions by which labels are doubted.
     least_belief : a signature is believed at least so far, however odd; a decision is always believed.
     most_weight : a lumisection that was asked about by chance counts at most as so many when the model learns.
     worse_auc, worse_precision : a challenger may be worse than the champion by less than this.
@@ -55,7 +55,7 @@ class Recipe:
     fewest_good: int = 100
     fewest_bad: int = 20
     spare: float = 2.0
-    folds: int = 4
+    doubt_folds: int = 4
     least_belief: float = 0.2
     most_weight: float = 10.0
     worse_auc: float = 0.02

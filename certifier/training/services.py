@@ -18,7 +18,7 @@ from certifier.audit.unit import Unit, unit_of_work
 from certifier.ops import jobs
 from certifier.ops.models import Job, Trigger
 from certifier.precert import services as precert
-from certifier.precert.models import Mode, ModelVersion
+from certifier.precert.models import Mode, ModelVersion, State
 from certifier.precert.rules import LONGEST_REASON
 from certifier.precert.selectors import models_of_system
 from certifier.runs.changes import announce
@@ -154,11 +154,21 @@ def conclude(*, actor: User | None, asked: Asked, planned: Plan, learned: Learne
         )
         act = {Outcome.PROMOTED: precert.promote, Outcome.SHADOW: precert.shadow}.get(outcome)
         if act is not None:
+            _retire_shadows(actor, asked.system, version)
             act(actor=actor, version=version, reason=words[:LONGEST_REASON], gate=_in_brief(number, learned.ruling))
         return _write(
             unit, asked, outcome=outcome, words=words, took_s=took_s, challenger=version, champion=learned.champion,
             gate=learned.ruling.figures | {"doubts": dict(learned.noise)}, **_about(planned),
         )  # fmt: skip
+
+
+def _retire_shadows(actor: User | None, system: System, follower: ModelVersion) -> None:
+    """What earlier trainings kept in shadow is asked no more; what a person put there stays."""
+    standing = models_of_system(system).standing
+    newest = {act.version_id: act for act in standing.acts}
+    for act in newest.values():
+        if act.state == State.SHADOW and act.by_id is None and act.version_id != follower.pk:
+            precert.retire(actor=actor, version=act.version, reason=f"Followed by {follower}.")
 
 
 def _as_things_are(system: System, learned: Learned) -> tuple[Outcome, str]:

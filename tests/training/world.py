@@ -35,7 +35,6 @@ RECIPE: dict[str, Any] = {
         "classifier": "none",
         "shares": [0.3, 0.2, 0.1, 0.4],
         "gap": 0,
-        "folds": 2,
         "refresh": 1,
         "pollution": 0.1,
         "loss": 0.1,
