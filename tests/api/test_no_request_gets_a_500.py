@@ -26,8 +26,11 @@ from schemathesis.specs.openapi.checks import (
 
 from certifier.accounts import services
 from certifier.accounts.models import System, User
+from certifier.monitoring.models import Part
 from certifier.ops.models import Job
-from certifier.precert.models import ModelVersion
+from certifier.precert.models import ModelVersion, Scoring
+from certifier.review.models import Decision, Item
+from certifier.runs.models import Run
 from certifier.wsgi import application
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -87,6 +90,7 @@ def world(chi: User, systems: Any, api: Callable[[User], APIClient]) -> dict[str
         "id": lists[0],
         "other": lists[1],
         "model": model_of("LAR"),
+        **review_of("LAR", 358031),
         "job": Job.objects.create(kind="tests.none", key="tests.none", arguments={"run": 358031}).pk,
     }
 
@@ -96,6 +100,23 @@ def model_of(code: str) -> int:
     about = {"system": System.objects.get(code=code), "number": 1, "digest": "0" * 64, "kind": "k", "by_name": "chi"}
     manifest = {"format": "1.0", "libraries": {}, "files": {}}
     return ModelVersion.objects.create(**about, manifest=manifest, metrics={"auc": 0.99}, at=timezone.now()).pk
+
+
+def review_of(code: str, number: int) -> dict[str, int]:
+    """A review item that waits, and a decision about another one. Not over REST: items come from scorings."""
+    system, now = System.objects.get(code=code), timezone.now()
+    run = Run.objects.get(number=number)
+    part = Part.objects.filter(dataset__run=run)[0]
+    scoring = Scoring.objects.create(
+        version=ModelVersion.objects.get(system=system), dataset=part.dataset, newest_part=part, last=20, good="6-20",
+        bad="1-5", unsure="", unscored="", packed=b"", took_s=1.0, at=now,
+    )  # fmt: skip
+    about = {"scoring": scoring, "system": system, "run": run, "kind": "finding", "verdict": "bad", "weight": 1.0}
+    times = {"since": now, "created_at": now, "is_blind": False}
+    waits = Item.objects.create(**about, **times, place=21, lumisections="1-3")
+    decided = Item.objects.create(**about, **times, place=22, lumisections="4-5", state="decided")
+    done = Decision.objects.create(item=decided, number=1, answer="override", good="4-5", bad="", by_name="chi", at=now)
+    return {"item": waits.pk, "decision": done.pk}
 
 
 def made_real(value: Any, world: dict[str, Any]) -> Any:
