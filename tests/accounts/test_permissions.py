@@ -28,6 +28,8 @@ MAY = {
     "sign PIXEL final": {"chi", "ova"},
     "reopen LAR": {"ada", "chi", "ova"},
     "reopen PIXEL": {"chi", "ova"},
+    "review LAR": {"ada", "chi", "ova"},
+    "review PIXEL": {"chi", "ova"},
     "publish": {"chi", "ova"},
     "manage_systems": {"chi", "ova"},
     "change_elements": {"chi", "ova"},
