@@ -20,6 +20,8 @@ CONFIGURABLE = [
     "DEBUG",
     "ALLOWED_HOSTS",
     "EMAIL_URL",
+    "SITE_URL",
+    "NOTICES_PRIVATE_WEBHOOKS",
     "HTTPS",
 ]
 for name in CONFIGURABLE:
