@@ -29,8 +29,7 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
     is asked. Pollution is the weighted share of bad among what is called good; loss the weighted share called bad among
     the good. Each threshold is found by testing from the safest outwards and stopping at the first that fails (fixed
     sequence testing, arXiv:2110.01052), with a bound that knows that lumisections of one run are alike (`bounds`,
-    `sequence`); it begins where the numbers suffice to allow two lumps of errors. Weights are the luminosity: rates are
-    of luminosity, and uneven weights count as fewer lumisections.
+    `sequence`). Weights are the luminosity: rates are of luminosity, and uneven weights count as fewer lumisections.
 
     Parameters
     ----------
@@ -231,12 +230,11 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
                 side, limit, confidence, None, None, None, len(rows), 0.0, 0.0, smoothing.floor, needed, words
             )
         sequence = loss_sequence(rows, smoothing) if side == "loss" else pollution_sequence(rows, smoothing)
-        place = sequence.certify(limit, confidence, floor=smoothing.floor)
-        return _bound(side, limit, confidence, sequence, rows, place=place)
+        return _bound(side, limit, confidence, sequence, rows)
 
 
-def _bound(side: Any, limit: float, confidence: float, sequence: Sequence, rows: Scored, *, place: int) -> SideBound:
-    needed = clean_needed(limit, confidence)
+def _bound(side: Any, limit: float, confidence: float, sequence: Sequence, rows: Scored) -> SideBound:
+    place, needed = sequence.certify(limit, confidence), clean_needed(limit, confidence)
     if place >= 0:
         threshold = float(sequence.threshold[place])
         among = (rows.score < threshold) if side == "pollution" else (rows.label == 0)

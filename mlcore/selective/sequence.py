@@ -12,6 +12,7 @@ from mlcore.evaluate import Scored
 from .bounds import design_effect, kish, upper_bound
 from .likeness import Smoothing, expected_design_effect, likeness, per_run, smoothed_design_effect
 
+LUMPS = 2.0  # of errors that do not end the walk while they could not be told from the limit
 ONE_BY_ONE = 64  # the first thresholds are looked at after every error, later ones in steps of 2% of the errors
 
 
@@ -43,34 +44,22 @@ class Sequence:
         """Upper confidence bound on the error rate at each threshold."""
         return upper_bound(self.errors, self.n, self.design_effect, confidence=confidence)
 
-    def certify(self, limit: float, confidence: float, *, floor: float | None = None) -> int:
+    def certify(self, limit: float, confidence: float) -> int:
         """Place of the outermost threshold that is proved to err at a rate below `limit`; -1 for none.
 
-        Walks outwards and stops at the first threshold that fails. With a `floor` of the design effect it begins at
-        `first_worth`, else at the safest threshold. As long as so few lumisections are inside that even one lump of
-        errors (D of them) could not be told from the limit, a threshold fails only when it has more than that.
-        From one place on a stricter limit never walks further; but it may begin further out.
+        Walks outwards and stops at the first threshold that fails. As long as so few lumisections are inside that even
+        two lumps of errors (of D each) could not be told from the limit, a threshold fails only when it has more than
+        that: a handful among the surest, far below the limit among all, would end the walk before it has begun.
+        A stricter limit never walks further.
         """
         if not self.threshold.size:
             return -1
-        begin = 0 if floor is None else self.first_worth(limit, confidence, floor)
         bound = self.bounds(confidence)
-        one_lump = upper_bound(self.design_effect, self.n, self.design_effect, confidence=confidence)
-        failed = (bound > np.maximum(limit, one_lump))[begin:]
-        stop = begin + (int(np.argmax(failed)) if failed.any() else failed.size)
-        passed = np.flatnonzero((bound[begin:stop] <= limit) & self.sensible[begin:stop])
-        return begin + int(passed[-1]) if passed.size else -1
-
-    def first_worth(self, limit: float, confidence: float, floor: float) -> int:
-        """Where the walk begins: inside are so many lumisections that two lumps of errors (of `floor` each) could be
-        told from the limit; 0 when there are never so many.
-
-        A fixed sequence may begin anywhere, as long as numbers and not labels say where. At the safest thresholds few
-        lumisections are inside; a handful of errors that is far below the limit among all of them fails there, and
-        would end the walk before it has begun.
-        """
-        told = upper_bound(2.0 * floor, self.n, floor, confidence=confidence) <= limit
-        return int(np.argmax(told))
+        allowed = upper_bound(LUMPS * self.design_effect, self.n, self.design_effect, confidence=confidence)
+        failed = bound > np.maximum(limit, allowed)
+        stop = int(np.argmax(failed)) if failed.any() else failed.size
+        passed = np.flatnonzero((bound[:stop] <= limit) & self.sensible[:stop])
+        return int(passed[-1]) if passed.size else -1
 
 
 def loss_sequence(rows: Scored, smoothing: Smoothing) -> Sequence:

@@ -13,6 +13,7 @@ from mlcore.bench.guarantee import draw
 from mlcore.errors import BadLabels, MlcoreError, ShapeError
 from mlcore.evaluate import confusion
 from mlcore.selective import BAD, GOOD, UNSCORED, UNSURE, SelectivePolicy, pileup_strata
+from mlcore.selective import Sequence as Thresholds
 
 
 def fitted(runs: int = 60, **parameters: object) -> tuple[SelectivePolicy, np.ndarray, np.ndarray, np.ndarray]:
@@ -64,14 +65,14 @@ def calibration(pick: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(calibration(), st.floats(0.002, 0.2), st.floats(1.0, 4.0))
+@given(calibration(), st.floats(0.002, 0.2), st.floats(1.0, 4.0), st.sampled_from([1.0, 5.0]))
 def test_a_stricter_limit_never_enlarges_what_is_automatic(
-    sample: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], strict: float, ratio: float
+    sample: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray], strict: float, ratio: float, floor: float
 ) -> None:
     p, labels, runs, weights = sample
     by_limit = []
     for limit in (strict, min(strict * ratio, 0.9)):
-        policy = SelectivePolicy(pollution=limit, loss=limit, design_effect_floor=1.0)
+        policy = SelectivePolicy(pollution=limit, loss=limit, design_effect_floor=floor)
         verdicts = policy.fit(p, labels, runs, weights=weights).decide(p)
         part = policy.guarantee_.parts[0]
         for side in part.sides:
@@ -88,6 +89,19 @@ def test_a_stricter_limit_never_enlarges_what_is_automatic(
     assert not (np.isin(strictly, (GOOD, BAD)) & (loosely == UNSURE) & (p != policy.t_good_)).any()
 
 
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.integers(0, 10**6), st.floats(0.001, 0.05), st.floats(1.0, 5.0), st.sampled_from([1.0, 5.0, 20.0]))
+def test_a_stricter_limit_never_walks_further(seed: int, strict: float, ratio: float, effect: float) -> None:
+    # Errors come in bursts, as many at the surest as anywhere, so that walks end in all places.
+    rng = np.random.default_rng(seed)
+    n = np.cumsum(rng.integers(20, 400, 80)).astype(float)
+    burst = rng.poisson(rng.choice([0.2, 3.0, 12.0], 80, p=[0.7, 0.2, 0.1]) * rng.choice([0.2, 1.0]))
+    errors = np.minimum(np.cumsum(burst), n)
+    d = np.maximum.accumulate(effect * rng.uniform(0.5, 3.0, 80))
+    walk = Thresholds(np.linspace(0.0, 1.0, 80), errors, n, np.maximum(d, 1.0), d, errors / n, rng.random(80) < 0.9)
+    assert walk.certify(strict, 0.975) <= walk.certify(strict * ratio, 0.975)
+
+
 def spoilt_at_the_surest(n: int) -> SelectivePolicy:
     """Nine of the 1,000 surest are bad, each in a run of its own; among all of n good that is far below the limit."""
     p = np.append(np.linspace(0.001, 0.4, n), np.linspace(0.6, 0.999, n // 4))
@@ -99,7 +113,7 @@ def spoilt_at_the_surest(n: int) -> SelectivePolicy:
 
 def test_a_few_unlucky_lumisections_among_the_surest_do_not_refuse_a_whole_side() -> None:
     assert spoilt_at_the_surest(16_000).t_good_ > 0.4
-    # Of 5,000 nine are too many, wherever the walk begins.
+    # Of 5,000 nine are too many, wherever they lie.
     assert "cannot be shown" in spoilt_at_the_surest(5_000).refusal_
     # And so is one in a hundred all the way.
     p = np.append(np.linspace(0.001, 0.4, 16_000), np.linspace(0.6, 0.999, 4_000))
