@@ -18,6 +18,7 @@ from certifier.ops.models import Job, JobState
 from certifier.precert.models import Scoring, Verdict
 from certifier.precert.unscored import KIND as SCORING_JOB
 from certifier.precert.unscored import unscored
+from certifier.runs.profile import profiles
 
 from .claims import free_for, not_skipped, reviewable
 from .errors import DecisionNotFound, ItemNotFound
@@ -188,19 +189,34 @@ def progress(systems: Iterable[System]) -> Progress:
     return Progress(decided[0], decided[1], open_[0], open_[1])
 
 
-def not_scored(systems: Sequence[System]) -> int:
-    """Lumisections of runs with histograms of these systems that no verdict covers. Not scored is never good."""
+@dataclass(frozen=True)
+class NotScored:
+    """Lumisections with histograms that no verdict covers, and their recorded luminosity. Not scored is never good."""
+
+    lumisections: int
+    recorded_inv_nb: float
+
+
+def not_scored(systems: Sequence[System]) -> NotScored:
+    """Over all runs with histograms of these systems. Five queries beside those of `unscored`."""
     newest = Pull.objects.filter(system__in=systems).order_by().values("run", "system").annotate(newest=Max("id"))
     rows = Pull.objects.filter(pk__in=newest.values("newest")).values_list(
-        "scoring__unscored", "scoring__last", "run__last_lumisection"
+        "run", "system", "run__number", "scoring__unscored", "scoring__last", "run__last_lumisection"
     )
-    known = sum(len(_set(text)) + max(now - then, 0) for text, then, now in rows)
-    seen = set(Pull.objects.filter(system__in=systems).values_list("run", "system"))
+    found: list[tuple[int, LumiSet]] = []
+    seen = set()
+    for run, system, number, text, then, now in rows:
+        seen.add((run, system))
+        found.append((number, _set(text) | (LumiSet.whole(now) - LumiSet.whole(then))))
     never = {
-        (each.dataset.run_id, each.version.system_id): each.dataset.run.last_lumisection
+        (each.dataset.run_id, each.version.system_id): each.dataset.run
         for each in unscored(systems)
     }  # fmt: skip
-    return known + sum(last for key, last in never.items() if key not in seen)
+    found += [(run.number, run.domain) for key, run in never.items() if key not in seen]
+    found = [(number, where) for number, where in found if where]
+    known = profiles({number for number, _ in found})
+    total = sum(known[number].sum("recorded_inv_nb", where)[0] for number, where in found if number in known)
+    return NotScored(sum(len(where) for _, where in found), total)
 
 
 def _set(value: LumiSet | str) -> LumiSet:

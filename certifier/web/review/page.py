@@ -15,7 +15,7 @@ from certifier.precert.selectors import SystemModels, models_of_system
 from certifier.review import claims, queue
 from certifier.review.models import Claim, Decision, Item, ItemState, Kind, Remark
 from certifier.review.order import reason
-from certifier.review.queue import Filters, Nothing, Progress
+from certifier.review.queue import Filters, Nothing, NotScored, Progress
 from certifier.web.templatetags.times import in_utc
 
 SHOWN_IN_LIST = 30
@@ -116,8 +116,13 @@ class ReviewPage:
         return queue.progress(self.looked_at)
 
     @cached_property
-    def not_scored(self) -> int:
+    def not_scored(self) -> NotScored:
         return queue.not_scored(self.looked_at)
+
+    @property
+    def bar(self) -> list[tuple[float, str, str]]:
+        """By recorded luminosity, what was asked and what nobody could ask about."""
+        return [*self.progress.parts, (self.not_scored.recorded_inv_nb, "none", "not scored")]
 
     @cached_property
     def nothing(self) -> Nothing:
