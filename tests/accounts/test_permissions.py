@@ -39,6 +39,7 @@ MAY = {
     "manage_people": {"ova"},
     "manage_jobs": {"chi", "ova"},
     "manage_webhooks": {"chi", "ova"},
+    "train": {"chi", "ova"},
 }
 
 

@@ -230,7 +230,7 @@ def test_it_refuses_forms_that_are_none(client: APIClient, body: bytes, kind: st
 @cache
 def addresses() -> list[str]:
     names = {"run": "358031", "name": "LAR_HV", "a": "first", "b": "HEAD", "id": "1", "other": "1", "job": "1"}
-    names |= {"path": "LAr/occupancy", "model": "1"}
+    names |= {"path": "LAr/occupancy", "model": "1", "decision": "1", "item": "1", "system": "LAR"}
     schema = SchemaGenerator().get_schema(request=None, public=True)
     return [address.format(**names) for address in schema["paths"]]
 

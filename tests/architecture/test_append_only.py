@@ -45,6 +45,7 @@ PROMISED = {
     Decision,
     Remark,
     Training,
+    Check,
     Pause,
 }
 MODELS = sorted(
