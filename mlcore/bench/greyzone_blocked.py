@@ -1,8 +1,11 @@
 """Table greyzone-blocked: the table of arXiv:1709.08607 judged honestly. Learn from the first 60% of the runs, choose
 thresholds with a 95% bound on what was held out by run, and count on the runs that come after.
 
-Some of the reported seeds had been looked at before the rule that says where tests of thresholds begin was chosen
-(SEEN); 105 to 109 had not.
+A sample of the size of a year: its 28,800 calibrating lumisections count as some thousand independent ones, because
+errors of one run come together. Of 24,000 the policy called nothing good on seed 0 (0.27 saved), and said so: they
+count as 460, and 736 without an error are the least that can show 0.5% at 97.5%.
+
+Some of the reported seeds had been looked at before the difficulty of the world was fixed (SEEN); 105 to 109 had not.
 """
 
 from __future__ import annotations
@@ -22,9 +25,9 @@ from .peers.greyzone import best_work_saved, published_method, thresholds
 from .rows import Peer, Row, Stopwatch, peak_memory_mb
 
 NAME = "greyzone-blocked"
-LUMISECTIONS, QUICK = 24_000, 3_000
+LUMISECTIONS, QUICK = 48_000, 3_000
 LIMIT = 0.005
-#: seeds of which figures had been seen before the rule of the first test and the difficulty of the world were chosen
+#: seeds of which figures had been seen before the difficulty of the world was fixed
 SEEN = (100, 101, 103)
 
 
@@ -95,7 +98,7 @@ def _probability(odds: FloatArray) -> FloatArray:
 
 def _looked_at(seeds: list[int]) -> str:
     seen = [str(seed) for seed in seeds if seed in SEEN]
-    return f"; looked at before the rule was chosen: {', '.join(seen)}" if seen else ""
+    return f"; looked at before the world was fixed: {', '.join(seen)}" if seen else ""
 
 
 def _rows(seeds: list[int], ours: _Kept, published: _Kept, limit: float) -> list[Row]:

@@ -14,12 +14,16 @@ import torch
 from torch import nn
 
 from mlcore.conditions import FloatArray
+from mlcore.errors import MlcoreError
 from mlcore.features import FeatureTable
 
 from .base import Detector
 from .conditioning import Conditioner
 from .errors_by_object import ErrorScale
 from .pca import membership
+
+#: epochs over which the error of what is watched must fall
+_PATIENCE = 5
 
 
 class AutoencoderDetector(Detector):
@@ -33,9 +37,13 @@ class AutoencoderDetector(Detector):
         and decoder. False is the published method.
     by_object : the error of each physics object is standardised by what is usual under the conditions, so that a fault
         in a small object counts as much as one in a large; False takes the mean squared error, as published.
+    validation : share of the lumisections, the last in time, that are not learned from but watched: training ends when
+        their error has fallen by less than `converged` of itself over five epochs, and after `epochs` at the latest.
+        0 trains for all epochs.
     random_state : seed of weights and order.
 
-    Attributes after `fit`: `groups_` names of the physics objects, `loss_` (epochs,) mean squared error.
+    Attributes after `fit`: `groups_` names of the physics objects, `loss_` (epochs,) mean squared error in training,
+    `watched_` (epochs,) that of what was watched, empty without.
     Source: EPJ Conf. 214 (2019) 06008; conditioning answers the problem stated there, errors that follow luminosity.
     """
 
@@ -52,6 +60,8 @@ class AutoencoderDetector(Detector):
         decay: bool = True,
         conditioned: bool = True,
         by_object: bool = True,
+        validation: float = 0.0,
+        converged: float = 0.01,
         random_state: int = 0,
     ) -> None:
         self.hidden = hidden
@@ -61,6 +71,8 @@ class AutoencoderDetector(Detector):
         self.decay = decay
         self.conditioned = conditioned
         self.by_object = by_object
+        self.validation = validation
+        self.converged = converged
         self.random_state = random_state
 
     def group_errors(self, table: FeatureTable) -> FloatArray:
@@ -74,6 +86,9 @@ class AutoencoderDetector(Detector):
         return np.asarray(np.concatenate(parts), dtype=np.float64)
 
     def _fit(self, data: FeatureTable, labels: npt.NDArray[np.int64] | None, weights: FloatArray | None) -> None:
+        first = self._learned_from(data)
+        watched = data.select(~first)
+        data, weights = data.select(first), None if weights is None else weights[first]
         self.conditioner_ = Conditioner(conditioned=self.conditioned, by_events=False).fit(data)
         self.groups_ = tuple(dict.fromkeys(data.groups))
         self.membership_ = membership(data.groups)
@@ -83,7 +98,7 @@ class AutoencoderDetector(Detector):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
             self.net_ = self._made(x.shape[1], given.shape[1])
-        self.loss_ = self._train(x, given, trust / trust.mean(), generator)
+        self.loss_, self.watched_ = self._train(x, given, trust / trust.mean(), generator, self._inputs(watched))
         self.scale_ = ErrorScale().fit(self.group_errors(data), self.conditioner_.terms(data.conditions))
 
     def _made(self, features: int, conditions: int) -> _Net:
@@ -103,15 +118,31 @@ class AutoencoderDetector(Detector):
         self.net_.load_state_dict(state["tensors"])
         return self
 
+    def _learned_from(self, data: FeatureTable) -> npt.NDArray[np.bool_]:
+        """(n,) without the last `validation` of the lumisections in time."""
+        if not 0 <= self.validation < 1:
+            raise MlcoreError(f"validation is {self.validation}; it is a share of the lumisections, from 0 to below 1.")
+        order = np.argsort(data.conditions.key, kind="stable")
+        first = np.zeros(len(order), dtype=bool)
+        first[order[: len(order) - int(self.validation * len(order))]] = True
+        return first
+
     def _train(
-        self, x: torch.Tensor, given: torch.Tensor, trust: torch.Tensor, generator: torch.Generator
-    ) -> FloatArray:
-        optimiser = torch.optim.Adam(self.net_.parameters(), lr=self.learning_rate)
+        self,
+        x: torch.Tensor,
+        given: torch.Tensor,
+        trust: torch.Tensor,
+        generator: torch.Generator,
+        watched: tuple[torch.Tensor, torch.Tensor],
+    ) -> tuple[FloatArray, FloatArray]:
+        """Mean squared errors of each epoch: of what is learned from, and of what is watched."""
+        optimiser = torch.optim.Adam(self.net_.parameters(), lr=self.learning_rate, fused=True)
         steps = self.epochs * -(-len(x) // self.batch_size)
         course = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1)) if self.decay else None
-        losses = np.zeros(self.epochs)
-        self.net_.train()
-        for epoch in range(self.epochs):
+        losses, seen = [], []
+        for _ in range(self.epochs):
+            self.net_.train()
+            losses.append(0.0)
             for rows in torch.split(torch.randperm(len(x), generator=generator), self.batch_size):
                 optimiser.zero_grad()
                 error = ((self.net_(x[rows], given[rows]) - x[rows]) ** 2).mean(dim=1)
@@ -120,8 +151,17 @@ class AutoencoderDetector(Detector):
                 optimiser.step()
                 if course is not None:
                     course.step()
-                losses[epoch] += float(loss.detach()) * len(rows) / len(x)
-        return losses
+                losses[-1] += float(loss.detach()) * len(rows) / len(x)
+            if len(watched[0]):
+                seen.append(self._error_of(*watched))
+                if len(seen) > _PATIENCE and min(seen) > (1.0 - self.converged) * min(seen[:-_PATIENCE]):
+                    break
+        return np.array(losses), np.array(seen)
+
+    def _error_of(self, x: torch.Tensor, given: torch.Tensor) -> float:
+        self.net_.eval()
+        with torch.no_grad():
+            return float(((self.net_(x, given) - x) ** 2).mean())
 
     def _score(self, data: FeatureTable) -> FloatArray:
         errors = self.group_errors(data)

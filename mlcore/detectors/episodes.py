@@ -42,13 +42,15 @@ class EpisodeFeatures:
     ----------
     shrinkage : share of the covariance that is replaced by its diagonal.
     directions : at most so many are kept.
+    windows : neighbours on either side that are read together with a lumisection.
 
     Attributes after `fit`: `templates_` (episodes, k), `directions_` (k, f).
     """
 
-    def __init__(self, *, shrinkage: float = 0.05, directions: int = 60) -> None:
+    def __init__(self, *, shrinkage: float = 0.05, directions: int = 60, windows: tuple[int, ...] = WINDOWS) -> None:
         self.shrinkage = shrinkage
         self.directions = directions
+        self.windows = windows
 
     def fit(self, table: FeatureTable, labels: IntArray) -> Self:
         """Rows grouped by run and in order of time. Raises TooFewData with fewer than ten good or one bad."""
@@ -89,7 +91,7 @@ class EpisodeFeatures:
         distance = (white**2).mean(axis=1, keepdims=True)
         square = np.maximum((self.templates_**2).sum(axis=1), 1e-9)
         columns = []
-        for width in WINDOWS:
+        for width in self.windows:
             mean, count = window_mean(np.hstack([place, distance]), table.conditions.run, width)
             inner, worth = mean[:, :-1] @ self.templates_.T, np.minimum(count, _INDEPENDENT)[:, None]
             ratios = [
@@ -111,7 +113,7 @@ class EpisodeDetector(Detector):
     Parameters
     ----------
     folds : of the cross-fitting, over whole runs; with too few runs over lumisections.
-    shrinkage, directions : see EpisodeFeatures.
+    shrinkage, directions, windows : see EpisodeFeatures; windows of (0,) judge every lumisection by itself.
     max_iter : trees of the small boosting that joins the features.
     random_state : of folds and trees.
 
@@ -131,12 +133,14 @@ class EpisodeDetector(Detector):
         folds: int = 5,
         shrinkage: float = 0.05,
         directions: int = 60,
+        windows: tuple[int, ...] = WINDOWS,
         max_iter: int = 60,
         random_state: int = 0,
     ) -> None:
         self.folds = folds
         self.shrinkage = shrinkage
         self.directions = directions
+        self.windows = windows
         self.max_iter = max_iter
         self.random_state = random_state
 
@@ -184,10 +188,10 @@ class EpisodeDetector(Detector):
         ordered, place = table.select(order), back[labelled]
         self.layout_ = table.names
         self.parts_: list[EpisodeFeatures] = []
-        made, features = [], np.zeros((len(labelled), 4 * len(WINDOWS)))
+        made, features = [], np.zeros((len(labelled), 4 * len(self.windows)))
         for train, test in dealt:
             rows = np.sort(place[train])
-            part = EpisodeFeatures(shrinkage=self.shrinkage, directions=self.directions)
+            part = EpisodeFeatures(shrinkage=self.shrinkage, directions=self.directions, windows=self.windows)
             part.fit(ordered.select(rows), labels[order][rows])
             made.append(part.transform(ordered))
             features[test] = made[-1][place[test]]

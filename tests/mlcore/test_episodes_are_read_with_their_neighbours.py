@@ -143,6 +143,13 @@ def test_judging_at_once_gives_what_learning_and_then_scoring_gives(drawn: Simul
     assert judged == pytest.approx(second.score(table))
 
 
+def test_without_windows_neighbours_say_nothing(drawn: SimulatedTable) -> None:
+    table, labels = drawn.table.select(slice(0, 900)), drawn.labels[:900]
+    alone = EpisodeDetector(folds=2, max_iter=5, windows=(0,)).fit(table, labels)
+    every_third = table.select(np.arange(0, 900, 3))
+    assert alone.score(every_third) == pytest.approx(alone.score(table)[::3])
+
+
 def test_too_little_to_learn_from_is_refused(drawn: SimulatedTable) -> None:
     table = drawn.table.select(slice(0, 60))
     labels = np.zeros(60, dtype=np.int64)

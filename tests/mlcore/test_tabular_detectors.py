@@ -17,7 +17,7 @@ from mlcore.detectors.conditioning import CLIP, Conditioner
 from mlcore.detectors.errors_by_object import ErrorScale
 from mlcore.detectors.forest import ForestDetector
 from mlcore.detectors.pca import COMMON, PcaDetector
-from mlcore.errors import BadLabels, IncompatibleBinning, TooFewData
+from mlcore.errors import BadLabels, IncompatibleBinning, MlcoreError, TooFewData
 from mlcore.evaluate import auc
 from mlcore.features import FeatureTable
 from mlcore.simulate.tables import TPC, SimulatedTable, tpc_table
@@ -171,6 +171,24 @@ def test_the_published_autoencoder_adds_all_errors_and_learns() -> None:
     )
     assert detector.loss_[-1] < 0.7 * detector.loss_[0]
     assert detector.score(table) == pytest.approx(detector.group_errors(table).mean(axis=1), rel=1e-5)
+
+
+def test_training_ends_when_what_is_watched_gets_no_better() -> None:
+    table = following_luminosity()
+    parts = {"hidden": (8, 2), "conditioned": False, "by_object": False, "decay": False}
+    detector = AutoencoderDetector(epochs=200, validation=0.25, converged=0.2, **parts).fit(table)  # type: ignore[arg-type]
+    assert 5 < len(detector.loss_) == len(detector.watched_) < 200
+    assert detector.watched_[-5:].min() > 0.8 * detector.watched_[:-5].min()
+    # Nothing is learned of what is watched, which are the last in time, in whatever order they come.
+    spoiled = table.values.copy()
+    spoiled[300:] = 0.0
+    mixed = np.random.default_rng(0).permutation(400)
+    again = AutoencoderDetector(epochs=2, validation=0.25, **parts).fit(with_values(table, spoiled))  # type: ignore[arg-type]
+    first = AutoencoderDetector(epochs=2, validation=0.25, **parts).fit(table)  # type: ignore[arg-type]
+    assert again.score(table) == pytest.approx(first.score(table))
+    assert np.array_equal(first._learned_from(table.select(mixed)), mixed < 300)
+    with pytest.raises(MlcoreError, match="share"):
+        AutoencoderDetector(validation=1.0).fit(table)
 
 
 def test_what_lies_between_two_ways_of_running_is_odd() -> None:

@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlcore.bench import greyzone_blocked, greyzone_shuffled, offline_ae
-from mlcore.bench.peers.greyzone import Batch, Outcome, at_true_rates, best_work_saved, outcome, stream, thresholds
+from mlcore.bench.peers.greyzone import (
+    Batch,
+    Method,
+    Outcome,
+    at_true_rates,
+    best_work_saved,
+    outcome,
+    published_method,
+    stream,
+    thresholds,
+)
 from mlcore.conditions import BoolArray, FloatArray, IntArray
 from mlcore.simulate.tables import TPC, SimulatedTable, tpc_table
 
@@ -133,6 +143,26 @@ def test_our_method_and_the_published_one_take_part_in_the_stream(monkeypatch: p
     assert rows[0].seeds == [0]
     assert rows[0].bayes is not None
     assert 0 <= rows[0].value <= rows[0].bayes + 0.3
+    assert len(rows[0].peers) == 2
+    assert "points come from reading the neighbours" in rows[0].note
+
+
+@pytest.mark.parametrize("method", [greyzone_shuffled.our_method, greyzone_shuffled.alone, published_method])
+def test_no_label_outside_the_pool_is_read(method: Method) -> None:
+    drawn = small(3, lumisections=1_000)
+    n = len(drawn.labels)
+    dealt = np.random.default_rng(0).permutation(n)
+    # The judged batch, and lumisections that were judged earlier and never labelled.
+    pool, earlier, batch = dealt[: n // 2], dealt[n // 2 : n // 2 + 150], dealt[n // 2 + 150 : n // 2 + 300]
+    known = np.zeros(n, dtype=bool)
+    known[np.concatenate([pool, earlier, batch])] = True
+    honest = method(drawn, pool, known, batch, 0)
+    lied = drawn.labels.copy()
+    lied[~np.isin(np.arange(n), pool)] = np.random.default_rng(1).permutation(lied[~np.isin(np.arange(n), pool)])
+    assert (lied[batch] != drawn.labels[batch]).any()
+    truthless = replace(drawn, labels=lied, belief=np.full(n, np.nan), alone=np.full(n, np.nan))
+    for before, after in zip(honest, method(truthless, pool, known, batch, 0), strict=True):
+        assert np.array_equal(before, after, equal_nan=True)
 
 
 def test_the_blocked_table_counts_on_later_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +173,7 @@ def test_the_blocked_table_counts_on_later_runs(monkeypatch: pytest.MonkeyPatch)
     assert row.value == 0.0
     assert next(iter(row.peers.values())).value > 0.0
     assert "kept in" in row.note
-    assert row.note.endswith("looked at before the rule was chosen: 100")
+    assert row.note.endswith("looked at before the world was fixed: 100")
 
 
 def test_the_offline_table_has_a_figure_for_ours_and_for_both_peers(monkeypatch: pytest.MonkeyPatch) -> None:
