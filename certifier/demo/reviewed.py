@@ -1,6 +1,6 @@
-"""What the demo's experts have decided so far: the queue of the earlier runs is done, that of the latest waits for you.
+"""What the demo's experts have decided so far: the queue of the earlier runs is done, most of the latest waits for you.
 
-They look as experts would, at what the histograms show: the simulator drew them with the faults that are recorded.
+They look as experts would, at what the histograms show: the simulator drew them, so it is known what there is.
 """
 
 from __future__ import annotations
@@ -9,17 +9,21 @@ from collections.abc import Iterable
 from typing import Final
 
 from certifier.accounts.models import User
-from certifier.defects.selectors import run_defects
 from certifier.lumi import LumiSet
 from certifier.review import claims
 from certifier.review.deciding import decide, undo
 from certifier.review.intake import find_items
 from certifier.review.models import Decision, Item, ItemState
 
-from . import people, trained, world
+from . import histograms, people, trained, world
 
-# What of a system's faults can be seen in its histograms.
-VISIBLE: Final = {"LAR": (trained.CORRUPT, trained.NOISE), "PIXEL": (trained.OFF,)}
+# What there is to be seen, lumisection by lumisection: the histograms of the other runs are drawn without a fault.
+FAULTS: Final = {
+    trained.CORRUPT: histograms.CORRUPT | histograms.EDGES | histograms.DIP,
+    trained.NOISE: histograms.NOISE,
+}
+# The most striking stretch waits for whoever opens the queue, and of its run every second item.
+STRIKING: Final = histograms.CORRUPT
 # One item is left to others.
 SKIPPED: Final = "A pattern I have not seen: somebody who was on shift should look."
 
@@ -30,11 +34,12 @@ def review_findings() -> None:
     if Decision.objects.exists():
         return
     chi = User.objects.get(username=people.COORDINATOR)
-    waiting = list(
-        Item.objects.filter(state=ItemState.OPEN, system__code="LAR", run__number__lt=world.SHOWCASE)
-        .select_related("run", "system")
-        .order_by("run__number", "pk")
-    )
+    rows = Item.objects.filter(state=ItemState.OPEN, system__code="LAR", run__number__lte=world.SHOWCASE)
+    earlier: list[Item] = []
+    latest: list[Item] = []
+    for item in rows.select_related("run", "system").order_by("run__number", "pk"):
+        (latest if item.run.number == world.SHOWCASE else earlier).append(item)
+    waiting = earlier + [item for item in latest if not item.lumisections & STRIKING][::2]
     if not waiting:
         return
     expert = User.objects.get(username=people.EXPERT_OF["LAR"])
@@ -46,19 +51,16 @@ def review_findings() -> None:
 
 
 def _look(actor: User, item: Item) -> None:
-    """Bad where a fault is recorded that can be seen, fine elsewhere."""
-    found = {
-        defect.defect: defect.present & item.lumisections
-        for defect in run_defects(item.run, systems=[item.system.code]).defects
-        if defect.defect in VISIBLE[item.system.code] and defect.present & item.lumisections
-    }
+    """Bad where there is a fault to be seen, fine elsewhere."""
+    faults = FAULTS if item.run.number == world.SHOWCASE else {}
+    found = {name: where & item.lumisections for name, where in faults.items() if where & item.lumisections}
     if not found:
         decide(actor=actor, item=item, verdict="override")
         return
     bad = LumiSet()
     for lumisections in found.values():
         bad |= lumisections
-    # One of the faults is named, that with the most lumisections: a decision is about one stretch.
+    # The fault with the most lumisections is named: a decision is about one stretch.
     name = max(found, key=lambda defect: len(found[defect]))
     decide(actor=actor, item=item, verdict="confirm", lumisections=bad, defect=name)
 
