@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -69,6 +69,11 @@ class RunLabels:
     @property
     def labelled(self) -> LumiSet:
         return self.of(bad=False) | self.of(bad=True)
+
+    def within(self, where: LumiSet) -> RunLabels:
+        """The same words, of these lumisections only."""
+        words = [replace(word, lumisections=word.lumisections & where) for word in self.words]
+        return RunLabels(self.run, [word for word in words if word.lumisections], self.is_settled)
 
 
 def run_labels(system: System) -> list[RunLabels]:

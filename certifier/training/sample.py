@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certifier.accounts.models import System
+from certifier.lumi import LumiSet
 from certifier.monitoring.models import Part
 from certifier.monitoring.parts import covered, living
 from certifier.monitoring.selectors import Coverage, conditions_of, histograms
@@ -35,10 +36,22 @@ SOURCES: Final = tuple(Source)
 
 @dataclass(frozen=True)
 class RunPlan:
-    """One run: what is said of it, and its histograms in the furthest processed dataset."""
+    """One run: what is said of the lumisections that have a histogram, and these in the furthest processed dataset.
+
+    Of a lumisection without any histogram nothing can be learned, and no model could be asked about it.
+    """
 
     labels: RunLabels
     elements: Sequence[Coverage]
+    seen: LumiSet
+
+    @classmethod
+    def of(cls, labels: RunLabels, elements: Sequence[Coverage]) -> RunPlan:
+        seen = LumiSet()
+        for each in elements:
+            seen |= each.lumisections
+        seen &= labels.run.domain
+        return cls(labels.within(seen), elements, seen)
 
     @property
     def run(self) -> Run:
@@ -77,7 +90,7 @@ class Plan:
             return {"runs": 0, "lumisections": 0}
         return {
             "runs": len(self.runs),
-            "lumisections": sum(each.run.last_lumisection for each in self.runs),
+            "lumisections": sum(len(each.seen) for each in self.runs),
             "first_run": self.runs[0].run.number,
             "last_run": self.runs[-1].run.number,
         }
@@ -122,10 +135,11 @@ def plan(system: System, recipe: Recipe) -> Plan:
     """The newest runs that have both labels and histograms, up to as many lumisections as the recipe allows."""
     labels = run_labels(system)
     elements = _elements(system, [each.run.pk for each in labels])
-    usable = [RunPlan(each, elements[each.run.pk]) for each in labels if elements.get(each.run.pk)]
+    plans = [RunPlan.of(each, elements[each.run.pk]) for each in labels if elements.get(each.run.pk)]
+    usable = [each for each in plans if each.labels.words]
     total, kept = 0, 0
     for each in reversed(usable):
-        total += each.run.last_lumisection
+        total += len(each.seen)
         if kept and total > recipe.most_lumisections:
             break
         kept += 1
@@ -233,13 +247,14 @@ class _Columns:
 
 
 def _columns(each: RunPlan) -> _Columns:
-    last = each.run.last_lumisection
-    label, stands_for = np.full(last, np.nan), np.ones(last)
-    defect, decided = np.full(last, "", dtype=object), np.zeros(last, dtype=bool)
+    last, seen = each.run.last_lumisection, each.seen.to_mask(each.run.last_lumisection)
+    rows = len(each.seen)
+    label, stands_for = np.full(rows, np.nan), np.ones(rows)
+    defect, decided = np.full(rows, "", dtype=object), np.zeros(rows, dtype=bool)
     for word in each.labels.words:
-        where = word.lumisections.to_mask(last)
+        where = word.lumisections.to_mask(last)[seen]
         label[where], stands_for[where] = float(word.is_bad), word.stands_for
         defect[where], decided[where] = word.defect, word.source != Source.SIGN_OFF
-    conditions = conditions_of(each.run, np.arange(1, last + 1), times=lumisection_times(each.run))
-    settled = np.full(last, each.labels.is_settled)
+    conditions = conditions_of(each.run, 1 + np.flatnonzero(seen), times=lumisection_times(each.run))
+    settled = np.full(rows, each.labels.is_settled)
     return _Columns(conditions, label, defect.astype(str), stands_for, settled, decided)
