@@ -11,6 +11,7 @@ from mlcore.conditions import FloatArray, IntArray
 from mlcore.detectors.pulls import pulls_of
 from mlcore.explain import HasPulls
 from mlcore.histograms import HistogramBlock
+from mlcore.reference import Reference
 
 from .inputs import Inputs
 from .layer import Layer
@@ -26,7 +27,7 @@ NOTHING = 2.0
 class ByReference:
     """Pulls against a reference, for detectors that have one but no pulls of their own."""
 
-    def __init__(self, reference: Any) -> None:
+    def __init__(self, reference: Reference) -> None:
         self.reference = reference
 
     def pulls(self, block: HistogramBlock) -> npt.NDArray[np.floating[Any]]:
@@ -41,8 +42,9 @@ def knows_bins(layer: Layer, element: str) -> HasPulls | None:
         if hasattr(detector, "pulls"):
             return detector
     for detector in here:
-        if hasattr(detector, "reference_"):
-            return ByReference(detector.reference_)
+        # The reference of others is a histogram and has no spread that could be asked for.
+        if isinstance(reference := getattr(detector, "reference_", None), Reference):
+            return ByReference(reference)
     return None
 
 

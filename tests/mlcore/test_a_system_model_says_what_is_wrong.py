@@ -307,3 +307,13 @@ def test_torch_stays_out_unless_a_net_is_asked_for() -> None:
     code = "import sys, mlcore.pipeline, mlcore.artifacts, mlcore.checks, mlcore.explain; print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", ["ewma", "nmf", "scan"])
+def test_families_are_told_with_detectors_that_have_no_reference_of_their_own(name: str, past: World) -> None:
+    axes = 2 if name == "scan" else 1
+    config = replace(LAX, detectors=(DetectorConfig(name, axes=axes),), refresh=0)
+    model = train(past.blocks, past.truth, config, families=past.families)
+    scores = model.score(past.blocks)
+    assert auc(scores.score, past.truth) > 0.6
+    assert set(scores.family) <= {"", *np.unique(past.families)}
