@@ -14,6 +14,7 @@ from certifier.audit.models import AuditEvent
 from certifier.defects import services as defects
 from certifier.defects.models import Entry
 from certifier.defects.services import NewDefect
+from certifier.lumi import LumiSet
 from certifier.review.models import SignOff
 from certifier.training.labels import run_labels
 from tests.cast import make_run
@@ -109,3 +110,13 @@ def test_who_may_not_record_may_not_import(known: None, dee: User, tmp_path: Pat
     with pytest.raises(CommandError, match="role"):
         run_command(dump(tmp_path, (1, 3, "False")), user="dee")
     assert not SignOff.objects.exists()
+
+
+@pytest.mark.data
+def test_the_real_pixel_file_as_the_docs_say(lar: System, shared_data: Path) -> None:
+    defects.define_defects(actor=None, definitions=[NewDefect(name="LAR_OLD", system="LAR", intolerable=True)])
+    path = shared_data / "cms_hist" / "chargeInner_PXLayer_1_2017B_medium_train.csv"
+    call_command("import_histograms", str(path), create_runs=True, dataset="ZeroBias2017B", stdout=io.StringIO())
+    said = run_command(path, label="good")
+    assert "2,234 lumisections called good and 402 bad in 14 runs" in said
+    assert sum(len(LumiSet.parse(where)) for _, where, _ in entries()) == 402
