@@ -284,8 +284,8 @@ class Recipe:
 #: lumisections make the second figure collapse.
 CERTIFICATION = Recipe(FaultLaw(strength=53.0, weakest=0.15, unseen=0.05), Nature(run=0.45), variants=2)
 #: Set on seeds 0-4 with 16,000 lumisections by training the published autoencoder until it had converged: it has a mean
-#: AUC of 0.978 (0.961 0.987 0.970 0.991 0.983; published 0.978), and 0.975 at a strength of 70. No long episodes: one of
-#: them would be half of the bad lumisections that are judged, of which there are 31 to 76.
+#: AUC of 0.978 (0.961 0.987 0.970 0.991 0.983; published 0.978), and 0.975 at a strength of 70. No long episodes: one
+#: of them would be half of the bad lumisections that are judged, of which there are 31 to 76.
 OFFLINE = Recipe(
     FaultLaw(share=0.02, strength=76.0, weakest=0.4, short=1.0, to_end=0.0, length=4.0),
     Nature(run=0.3, drift=0.15, sampling=0.05),
