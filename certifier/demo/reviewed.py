@@ -14,6 +14,8 @@ from certifier.review import claims
 from certifier.review.deciding import decide, undo
 from certifier.review.intake import find_items
 from certifier.review.models import Decision, Item, ItemState
+from certifier.watch.models import Check
+from certifier.watch.services import check, due
 
 from . import histograms, people, trained, world
 
@@ -48,6 +50,13 @@ def review_findings() -> None:
         _look(chi if place % 5 == 4 else expert, item)
     claims.skip(actor=expert, item=last, reason=SKIPPED)
     _think_again(chi, Decision.objects.filter(by=expert).exclude(bad="").order_by("id"))
+
+
+def look_at_guarantees() -> None:
+    """What the answers prove, as it is looked at within a minute wherever the program runs. Once."""
+    for system in due():
+        if not Check.objects.filter(system=system).exists():
+            check(system)
 
 
 def _look(actor: User, item: Item) -> None:

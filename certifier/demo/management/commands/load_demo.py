@@ -32,6 +32,7 @@ class Command(BaseCommand):
             self.say("models, trained on a simulated season")
         trained.load_models()
         reviewed.review_findings()
+        reviewed.look_at_guarantees()
         refresh_summaries()
         finish.write_accounts()
         if there:
