@@ -78,9 +78,9 @@ def detector_class(name: str) -> type[Detector]:
     return found[0]
 
 
-#: of the scan in a system model, where `pulls` look at single bins already: a region, a module, a ring, each in one
-#: lumisection and in the sum of three; all windows of the scan would take twice as long
-SCAN = {"kernels": ((5, 5), (17, 4), (1, None)), "stacks": (1, 3)}
+#: of the scan in a system model, where `pulls` look at single bins already: a region and a module, each in one
+#: lumisection and in the sum of three; all windows of the scan would take more than twice as long
+SCAN = {"kernels": ((5, 5), (17, 4)), "stacks": (1, 3)}
 
 DEFAULT_DETECTORS = (
     DetectorConfig("pulls", axes=1),
