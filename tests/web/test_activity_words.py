@@ -91,7 +91,7 @@ def test_it_leads_to_what_was_made() -> None:
 
 
 def test_it_tells_a_decision_and_not_the_entries_that_it_made() -> None:
-    decided = {"system": "LAR", "bad": "1-4", "good": ""}
+    decided: dict[str, Any] = {"system": "LAR", "bad": "1-4", "good": ""}
     assert words(
         change("review.decision", run=7, **decided),
         change("defects.entries", run=7, count=1, defects=["LAR_X"]),
