@@ -191,7 +191,5 @@ def overturned_of(system: System) -> dict[str, Any]:
     change = watch(overturned, of_run, usual)
     if change.alarm is None:
         return {**found, "words": f"{share}, and the share has not changed."}
-    words = (
-        f"{share}. It goes {change.direction} since run {change.started}: machine and experts see other things."
-    )
+    words = f"{share}. It goes {change.direction} since run {change.started}: machine and experts see other things."
     return {**found, "alarm": int(change.alarm), "words": words}
