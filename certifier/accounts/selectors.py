@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from django.db.models import F
 
-from .models import ApiToken, User
+from certifier.audit.errors import CertifierError
+
+from .models import ApiToken, System, User
 from .permissions import remember_roles
 from .services import digest_of
+
+
+def system_asked_for(code: str) -> System:
+    """The system that a filter or a body names, ignoring case. Raises CertifierError naming the field."""
+    system = System.objects.filter(code__iexact=code).first() if "\0" not in code else None
+    if system is None:
+        raise CertifierError(f"There is no system “{code[:40]}”.", field="system")
+    return system
 
 
 def token_of_key(key: str) -> ApiToken | None:

@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from certifier.accounts.models import System, User
-from certifier.audit.errors import CertifierError
+from certifier.accounts.models import User
+from certifier.accounts.selectors import system_asked_for
 from certifier.lumi import LARGEST_RUN
 from certifier.runs.selectors import find_run
 
@@ -125,7 +125,7 @@ class RunScores(APIView):
         """What the champion of each system says of a run. What nobody has scored is unscored, never good."""
         found = find_run(run)
         code = request.query_params.get("system")
-        models = selectors.models_of(None if code is None else [_system(code)])
+        models = selectors.models_of(None if code is None else [system_asked_for(code)])
         verdicts = selectors.verdicts_of_run(found, models)
         return Response(RunScoresSerializer({"systems": verdicts}).data)
 
@@ -170,13 +170,6 @@ class Promote(APIView):
         actor = cast("User", request.user)  # ViewerReads lets nobody else come this far
         services.promote(actor=actor, version=version, reason=body.validated_data["reason"])
         return Response(bodies([version])[0])
-
-
-def _system(code: str) -> System:
-    system = System.objects.filter(code__iexact=code).first() if "\0" not in code else None
-    if system is None:
-        raise CertifierError(f"There is no system “{code[:40]}”.", field="system")
-    return system
 
 
 urlpatterns = [

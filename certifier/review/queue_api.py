@@ -13,7 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from certifier.accounts.models import System, User
+from certifier.accounts.models import User
+from certifier.accounts.selectors import system_asked_for
 from certifier.audit.errors import CertifierError
 from certifier.precert.models import Verdict
 
@@ -137,7 +138,7 @@ class ReviewItems(ListAPIView[Item]):
             raise CertifierError(f"Use one of {', '.join(ItemState.values)}.", field="state")
         rows = rows.filter(state=state)
         if "system" in given:
-            rows = rows.filter(system=_system(given["system"]))
+            rows = rows.filter(system=system_asked_for(given["system"]))
         if "run" in given:
             number = given["run"]
             if not (number.isascii() and number.isdigit() and len(number) < 10):
@@ -176,7 +177,7 @@ class NextReviewItem(APIView):
         body.is_valid(raise_exception=True)
         rows = Item.objects.all()
         if code := body.validated_data["system"]:
-            rows = rows.filter(system=_system(code))
+            rows = rows.filter(system=system_asked_for(code))
         if number := body.validated_data["run"]:
             rows = rows.filter(run__number=number)
         found = claims.claim_next(actor=_actor(request), items=rows)
@@ -244,13 +245,6 @@ class UndoDecision(APIView):
 
 def _actor(request: Request) -> User:
     return cast("User", request.user)  # ViewerReads lets nobody else come this far
-
-
-def _system(code: str) -> System:
-    system = System.objects.filter(code__iexact=code).first() if "\0" not in code else None
-    if system is None:
-        raise CertifierError(f"There is no system “{code[:40]}”.", field="system")
-    return system
 
 
 urlpatterns = [

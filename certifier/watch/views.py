@@ -16,6 +16,7 @@ from certifier.accounts.models import System, User
 from certifier.audit.errors import Conflict
 from certifier.precert.models import Mode, SystemMode
 from certifier.precert.selectors import SystemModels, models_of, models_of_system
+from certifier.precert.views import MODE_MARKS
 
 from . import services
 from .charts import overturned_plot, proof_plot
@@ -24,7 +25,6 @@ from .realised import Side, side_from
 
 CHECKS_SHOWN = 12
 MODES_SHOWN = 8
-MODE_MARKS = {Mode.ASSIST: "unseen", Mode.AUTO: "good", Mode.STOPPED: "bad"}
 
 
 @dataclass(frozen=True)
