@@ -98,8 +98,8 @@ def integrated_gradients(
 ) -> FloatArray:
     """Attributions, of the shape of `x` (n, …), of a torch module that answers one number per row: arXiv:1703.01365.
 
-    They add up to the answer at `x` minus that at `baseline` (zeros when None), up to the steps of the path. Loads
-    torch and captum when called.
+    They add up to the answer at `x` minus that at `baseline` (zeros when None), up to the steps of the path. The net
+    answers in evaluation mode and is left in the modes it came in. Loads torch and captum when called.
     """
     import torch
     from captum.attr import IntegratedGradients
@@ -109,8 +109,14 @@ def integrated_gradients(
 
     inputs = torch.as_tensor(np.asarray(x), dtype=torch.float32)
     start = torch.zeros_like(inputs[:1]) if baseline is None else torch.as_tensor(np.asarray(baseline)).float()
+    modes = [(part, part.training) for part in net.modules()]
     net.eval()
-    found = IntegratedGradients(answer).attribute(inputs, start.expand_as(inputs), n_steps=steps)
+    try:
+        found = IntegratedGradients(answer).attribute(inputs, start.expand_as(inputs), n_steps=steps)
+    finally:
+        # One by one: a part may have been frozen in evaluation mode inside a net that is being trained.
+        for part, training in modes:
+            part.training = training
     return np.asarray(found.detach().numpy(), dtype=np.float64)
 
 

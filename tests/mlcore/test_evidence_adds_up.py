@@ -78,6 +78,25 @@ def test_gradients_along_the_path_add_up_to_the_difference() -> None:
     assert np.allclose(integrated_gradients(net, x, x[:1])[0], 0.0)
 
 
+def test_a_net_that_is_explained_keeps_the_modes_it_came_in() -> None:
+    import torch
+
+    torch.manual_seed(0)
+    frozen = torch.nn.Dropout(0.5).eval()
+    net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.5), frozen, torch.nn.Linear(8, 1))
+    x = np.ones((2, 4), dtype=np.float32)
+    found = integrated_gradients(net, x)
+    assert np.allclose(found[0], found[1]), "dropout must not be at work while it is explained"
+    assert [part.training for part in net] == [True, True, False, True]
+    assert net.training
+    with pytest.raises(RuntimeError):
+        integrated_gradients(net, np.ones((2, 3)))
+    assert net.training, "nor after an answer that failed"
+    net.eval()
+    integrated_gradients(net, x)
+    assert not net.training
+
+
 def _library(rng: np.random.Generator) -> tuple[CaseLibrary, np.ndarray]:
     patterns = 8.0 * np.eye(3, 30)
     kind = np.repeat([-1, 0, 1, 2], [300, 20, 20, 20])
