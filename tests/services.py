@@ -133,30 +133,53 @@ def _wait_for_postgresql(process: subprocess.Popen[bytes], binaries: Path, port:
             return
 
 
+class Redis:
+    """A Redis that keeps nothing on disk; started again it has the same address and has forgotten everything."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="certifier-redis-"))
+        command = [
+            _redis_server(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder),
+            "--save", "", "--appendonly", "no",
+        ]  # fmt: skip
+        log = self._folder / "log"
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        for _ in _patiently(self._process, "Redis", log):
+            with socket.socket() as connection:
+                if connection.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+
+    def stop(self, first: signal.Signals = signal.SIGTERM) -> None:
+        if self._process is not None:
+            end(self._process, first)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@contextmanager
+def restartable_redis() -> Iterator[Redis]:
+    server = Redis()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 @contextmanager
 def redis() -> Iterator[str]:
     """A fresh Redis that keeps nothing on disk."""
-    folder = Path(tempfile.mkdtemp(prefix="certifier-redis-"))
-    port = free_port()
-    command = [
-        _redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder),
-        "--save", "", "--appendonly", "no",
-    ]  # fmt: skip
-    try:
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-            )
-        try:
-            for _ in _patiently(process, "Redis", folder / "log"):
-                with socket.socket() as connection:
-                    if connection.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            end(process)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with restartable_redis() as server:
+        yield server.url
 
 
 def _redis_server() -> str:

@@ -1,4 +1,8 @@
-"""Which queues have a living worker. A heartbeat is a row that a worker wrote, never one that somebody assumes."""
+"""Which queues have a living worker. A heartbeat is a row that a worker wrote, never one that somebody assumes.
+
+A worker lives when it starts, does a job, or takes a heartbeat from its queue. Only the last of these says anything
+about messages: whatever was sent before that heartbeat has left the queue.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,14 @@ from django.utils import timezone
 from .models import Heartbeat
 
 PREFIX = "worker:"
+ARRIVED = "arrived:"
 
 
-def beat(queue: str) -> None:
-    """A worker of this queue lives now."""
+def beat(queue: str, *, arrived: bool = False) -> None:
+    """A worker of this queue lives now; `arrived` when it knows from a heartbeat that came through the queue."""
+    now, prefixes = timezone.now(), (PREFIX, ARRIVED) if arrived else (PREFIX,)
     Heartbeat.objects.bulk_create(
-        [Heartbeat(name=f"{PREFIX}{queue}", at=timezone.now())],
+        [Heartbeat(name=f"{prefix}{queue}", at=now) for prefix in prefixes],
         update_conflicts=True,
         unique_fields=["name"],
         update_fields=["at"],
@@ -25,8 +31,17 @@ def beat(queue: str) -> None:
 
 def newest_heartbeats() -> dict[str, datetime]:
     """Queue -> when one of its workers last did something. Queues never served are not in it."""
-    rows = Heartbeat.objects.filter(name__startswith=PREFIX).values_list("name", "at")
-    return {name.removeprefix(PREFIX): at for name, at in rows}
+    return _newest(PREFIX)
+
+
+def newest_arrivals() -> dict[str, datetime]:
+    """Queue -> when a heartbeat last came through it."""
+    return _newest(ARRIVED)
+
+
+def _newest(prefix: str) -> dict[str, datetime]:
+    rows = Heartbeat.objects.filter(name__startswith=prefix).values_list("name", "at")
+    return {name.removeprefix(prefix): at for name, at in rows}
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
 
 from certifier.accounts.models import User
 from certifier.audit.errors import NotFound
@@ -50,7 +51,7 @@ from certifier.audit.request_id import request_id_scope
 from certifier.audit.unit import unit_of_work
 from certifier.schedule import HEARTBEAT_EXPIRES_S
 
-from .heartbeats import beat, newest_heartbeats
+from .heartbeats import beat, newest_arrivals
 from .models import LIVE, Job, JobState, Trigger
 
 logger = logging.getLogger(__name__)
@@ -147,9 +148,17 @@ def start(
 
 
 def _send_on_commit(job: Job) -> None:
+    transaction.on_commit(lambda: _send(job))
+
+
+def _send(job: Job) -> None:
+    """Without a broker the row waits: whoever asked has asked, and the sweep sends what did not arrive."""
     # The limits by name: Celery keeps those that the task had when the process first sent anything.
     limits = {"soft_time_limit": settings.CELERY_TASK_SOFT_TIME_LIMIT, "time_limit": settings.CELERY_TASK_TIME_LIMIT}
-    transaction.on_commit(lambda: perform.apply_async([job.pk], queue=job.queue, **limits))
+    try:
+        perform.apply_async([job.pk], queue=job.queue, **limits)
+    except (BrokerError, OSError) as error:
+        logger.warning("job %s (%s) waits: the message broker does not take it now (%s)", job.pk, job.key, error)
 
 
 @shared_task(name="ops.perform")
@@ -230,8 +239,8 @@ def sweep() -> dict[str, int]:
     """Send again what was lost; give up on what was lost too often. Idempotent; two sweeps at once are harmless.
 
     A queued job counts as undelivered only when a heartbeat that was sent after it has arrived from the same queue:
-    queues are first in, first out, so its own message must be gone. While nobody serves the queue nothing is sent
-    again, however long it takes: its message is still there.
+    queues are first in, first out, so its own message must be gone. While nobody serves the queue, or all who do are
+    busy, nothing is sent again, however long it takes: its message is still there.
     """
     now = timezone.now()
     counts = {"sent again": 0, "given up": 0}
@@ -249,13 +258,13 @@ def sweep() -> dict[str, int]:
 
 
 def _undelivered(now: datetime) -> Iterator[Job]:
-    heartbeats = newest_heartbeats()
+    arrivals = newest_arrivals()
     sent = Coalesce("beat_at", "queued_at")
     for queue in settings.QUEUES:
-        served_at = heartbeats.get(queue)
-        if served_at is None:
+        arrived_at = arrivals.get(queue)
+        if arrived_at is None:
             continue
-        before = min(now - UNDELIVERED_AFTER, served_at - timedelta(seconds=HEARTBEAT_EXPIRES_S))
+        before = min(now - UNDELIVERED_AFTER, arrived_at - timedelta(seconds=HEARTBEAT_EXPIRES_S))
         yield from Job.objects.filter(state=JobState.QUEUED, queue=queue).alias(sent=sent).filter(sent__lt=before)
 
 

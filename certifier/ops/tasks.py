@@ -15,7 +15,7 @@ from .heartbeats import beat
 @shared_task(name="ops.heartbeat", bind=True)
 def heartbeat(self: Task) -> None:
     """Whoever takes this from a queue serves that queue. The queue is read from the delivery, not from an argument."""
-    beat(self.request.delivery_info["routing_key"])
+    beat(self.request.delivery_info["routing_key"], arrived=True)
 
 
 @shared_task(name="ops.sweep_jobs")

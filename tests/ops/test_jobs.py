@@ -150,13 +150,19 @@ def test_a_message_that_waits_behind_others_is_not_sent_again() -> None:
     """Nobody serves the queue, or whoever does is busy: the message is still there."""
     make_job(queued_at=ago(hours=3))
     assert jobs.sweep() == {"sent again": 0, "given up": 0}
-    Heartbeat.objects.create(name="worker:default", at=ago(hours=4))
+    Heartbeat.objects.create(name="arrived:default", at=ago(hours=4))
+    assert jobs.sweep() == {"sent again": 0, "given up": 0}
+
+
+def test_that_a_worker_starts_or_does_a_long_job_says_nothing_about_messages_behind_it() -> None:
+    make_job(queued_at=ago(hours=3))
+    beat("default")
     assert jobs.sweep() == {"sent again": 0, "given up": 0}
 
 
 def test_a_message_that_later_heartbeats_overtook_is_lost_and_sent_again_once() -> None:
     job = make_job(queued_at=ago(hours=3))
-    beat("default")
+    beat("default", arrived=True)
     assert jobs.sweep() == {"sent again": 1, "given up": 0}
     assert jobs.sweep() == {"sent again": 0, "given up": 0}
     Job.objects.filter(pk=job.pk).update(beat_at=timezone.now() - jobs.UNDELIVERED_AFTER - timedelta(seconds=1))
@@ -165,5 +171,5 @@ def test_a_message_that_later_heartbeats_overtook_is_lost_and_sent_again_once() 
 
 def test_a_heartbeat_of_another_queue_says_nothing() -> None:
     make_job(queued_at=ago(hours=3))
-    beat("train")
+    beat("train", arrived=True)
     assert jobs.sweep() == {"sent again": 0, "given up": 0}

@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
 from django.conf import settings
 from django.db import connection
 
+from certifier.celery import app
 from certifier.ops.supervisor import die_with_parent
 from tests.needs import REPOSITORY
 
@@ -48,16 +50,29 @@ def environment() -> dict[str, str]:
 @contextmanager
 def worker(*queues: str, log: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
     """A worker of these queues, with one process; ended when the block ends. `variables` go to its environment."""
-    command = [
-        sys.executable, "-m", "celery", "--quiet", "-A", "certifier", "worker", "-Q", ",".join(queues),
-        "-I", "tests.ops.jobs_for_tests", "-c", "1", "-n", f"{log.stem}@%h", "--loglevel", "INFO",
+    process = start_worker(*queues, name=log.stem, log=log, environment={**environment(), **variables})
+    try:
+        yield process
+    finally:
+        # A polite end takes seconds; nothing here depends on it (`serve` has its own test).
+        kill(process)
+        wait_for_last_words()
+
+
+def start_worker(*queues: str, name: str, log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    options = [
+        "-Q", ",".join(queues), "-I", "tests.ops.jobs_for_tests", "-c", "1", "-n", f"{name}@%h",
         "--without-gossip", "--without-mingle", "--without-heartbeat",
     ]  # fmt: skip
+    return start_celery("worker", *options, log=log, environment=environment)
+
+
+def start_celery(command: str, *options: str, log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
+        return subprocess.Popen(
+            [sys.executable, "-m", "celery", "--quiet", "-A", "certifier", command, *options, "--loglevel", "INFO"],
             cwd=REPOSITORY,
-            env={**environment(), **variables},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -65,14 +80,22 @@ def worker(*queues: str, log: Path, **variables: str) -> Iterator[subprocess.Pop
             # A test run that is killed must not leave workers behind.
             preexec_fn=die_with_parent,  # noqa: PLW1509  # one call of the C library, no lock of ours
         )
-    try:
-        yield process
-    finally:
-        # A polite end takes seconds; nothing here depends on it (`serve` has its own test).
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        wait_for_last_words()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """The worker and its children, without a chance to say anything."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextmanager
+def broker_at(url: str) -> Iterator[None]:
+    """What this process sends meanwhile goes to the broker at `url`."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("CELERY_BROKER_WRITE_URL", url)
+        changed.setattr(app.amqp, "_producer_pool", None)
+        yield
 
 
 def wait_for_last_words(within_s: float = 20.0) -> None:
