@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from django.db.models import F
+from typing import Any, Final
+
+from django.core.exceptions import ValidationError
 
 from certifier.audit.errors import CertifierError
 
-from .models import ApiToken, System, User
+from .models import ApiToken, RoleGrant, System, User
 from .permissions import remember_roles
 from .services import digest_of
 
@@ -20,27 +22,38 @@ def system_asked_for(code: str) -> System:
 
 
 def token_of_key(key: str) -> ApiToken | None:
-    """The token of a key with its user, whose roles are then known: one query, one row per grant.
-
-    It may be revoked or expired: the caller looks.
-    """
-    rows = list(
-        ApiToken.objects.filter(digest=digest_of(key))
-        .select_related("user")
-        .annotate(granted=F("user__grants__role"), granted_system=F("user__grants__system_id"))
-    )
-    if not rows:
-        return None
-    token = rows[0]
-    remember_roles(token.user, ((row.granted, row.granted_system) for row in rows if row.granted is not None))
+    """The token of a key with its user, whose roles are then known. It may be revoked or expired: the caller looks."""
+    sql = f"SELECT * FROM {ApiToken._meta.db_table} WHERE digest = %s"  # noqa: S608  # the name is the model's
+    token = next(iter(ApiToken.objects.raw(sql, [digest_of(key)])), None)
+    if token is not None:
+        token.user = _user_with_roles(token.user_id)
     return token
 
 
 def user_with_roles(pk: int | str) -> User | None:
     """The account of a primary key, whose roles are then known: one query, one row per grant."""
-    rows = list(User.objects.filter(pk=pk).annotate(granted=F("grants__role"), granted_system=F("grants__system_id")))
-    if not rows:
+    try:
+        return _user_with_roles(User._meta.pk.to_python(pk))
+    except (User.DoesNotExist, ValidationError):
         return None
-    user = rows[0]
+
+
+def _user_with_roles(pk: int) -> User:
+    """Raises User.DoesNotExist.
+
+    Every request asks this once or twice. As SQL it takes a third of the time, which goes into putting the same SQL
+    together anew.
+    """
+    rows: list[Any] = list(User.objects.raw(_USER_AND_GRANTS, [pk]))
+    if not rows:
+        raise User.DoesNotExist(f"There is no user {pk}.")
+    user: User = rows[0]
     remember_roles(user, ((row.granted, row.granted_system) for row in rows if row.granted is not None))
     return user
+
+
+_USER_AND_GRANTS: Final = (
+    "SELECT person.*, given.role AS granted, given.system_id AS granted_system "  # noqa: S608  # the models' own names
+    f"FROM {User._meta.db_table} person LEFT JOIN {RoleGrant._meta.db_table} given ON given.user_id = person.id "
+    "WHERE person.id = %s"
+)

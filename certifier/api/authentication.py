@@ -22,7 +22,7 @@ USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
 class TokenAuthentication(BaseAuthentication):
-    """One query per request; a key that does not hold is 401 and the message says why."""
+    """Two light queries per request; a key that does not hold is 401 and the message says why."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
         words = request.META.get("HTTP_AUTHORIZATION", "").split()

@@ -104,10 +104,14 @@ def _copy(run_id: int, first: int, count: int, columns: dict[str, Values], start
     if started_at is not None:
         unknown = np.array([value is None for value in started_at])
         fields.append((STARTED_AT, ">i8", _microseconds(started_at), unknown))
-    into = ", ".join(name for name, _, _, _ in fields)
-    data = BytesIO(_HEAD + _binary_rows(count, fields) + _TAIL)
+    copy(TABLE, [name for name, _, _, _ in fields], _binary_rows(count, fields))
+
+
+def copy(table: str, columns: Sequence[str], rows: bytes) -> None:
+    """Rows in PostgreSQL's binary form: no literal is written for it to read, which matters for long ones."""
     with connection.cursor() as cursor, connection.wrap_database_errors:
-        cursor.copy_expert(f"COPY {TABLE} ({into}) FROM STDIN WITH (FORMAT binary)", data)
+        into = f"COPY {table} ({', '.join(columns)}) FROM STDIN WITH (FORMAT binary)"
+        cursor.copy_expert(into, BytesIO(_HEAD + rows + _TAIL))
 
 
 def _binary_rows(count: int, fields: Sequence[tuple[str, str, npt.NDArray[Any], Mask]]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from itertools import repeat
 
@@ -11,7 +12,7 @@ from django.db import connection
 from certifier.lumi import LumiSet
 
 from .lumisection_columns import Columns, same_values
-from .lumisection_rows import Mask, Times, insert, times_of, upsert
+from .lumisection_rows import Mask, Times, copy, insert, times_of, upsert
 from .models import RunProfile
 from .profile import COLUMNS, Profile
 
@@ -86,12 +87,31 @@ def _times_beyond(length: int, given: Columns) -> Times | None:
     return [*repeat(None, gap), *given.started_at[max(0, length - given.first + 1) :]]
 
 
-def save_profile(run_id: int, profile: Profile) -> None:
+def save_profile(run_id: int, profile: Profile, *, new: bool) -> None:
+    """Write the profile of a run; `new` when the run has none yet."""
     names = ["length", "columns", "delivered_inv_nb", "recorded_inv_nb"]
+    packed, totals = profile.pack(), [profile.total(name) for name in names[2:]]
+    if new and connection.vendor == "postgresql":
+        fields = [struct.pack(">q", run_id), struct.pack(">i", profile.length), packed, *map(_float_or_null, totals)]
+        copy(RunProfile._meta.db_table, ["run_id", *names], _binary_row(fields))
+        return
     updates = ", ".join(f"{name} = excluded.{name}" for name in names)
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {RunProfile._meta.db_table} (run_id, {', '.join(names)}) VALUES (%s, %s, %s, %s, %s) "  # noqa: S608
             f"ON CONFLICT (run_id) DO UPDATE SET {updates}",
-            [run_id, profile.length, profile.pack(), *map(profile.total, names[2:])],
+            [run_id, profile.length, packed, *totals],
         )
+
+
+def _float_or_null(value: float | None) -> bytes | None:
+    return None if value is None else struct.pack(">d", value)
+
+
+def _binary_row(fields: list[bytes | None]) -> bytes:
+    """A count of fields; then each with its length, -1 for NULL."""
+    parts = [struct.pack(">h", len(fields))]
+    for field in fields:
+        parts.append(struct.pack(">i", -1 if field is None else len(field)))
+        parts.append(field or b"")
+    return b"".join(parts)

@@ -60,12 +60,16 @@ def lock_many(numbers: Iterable[int]) -> dict[int, KnownRun]:
     # Without the key: who records something of a run only refers to it, and need not wait.
     locking = Run.objects.select_for_update(no_key=True).filter(number__in=numbers).order_by("number")
     rows = {row.pk: row for row in locking}
-    profiles = RunProfile.objects.filter(run_id__in=rows).values_list("run_id", "length", "columns")
-    unpacked = {run_id: Profile.unpack(length, columns) for run_id, length, columns in profiles}
     flags: dict[int, dict[str, LumiSet]] = {run_id: {} for run_id in rows}
-    known = ConditionFlag.objects.filter(run_id__in=rows).order_by()
-    for run_id, name, lumisections in known.values_list("run_id", "name", "lumisections"):
-        flags[run_id][name] = lumisections
+    unpacked: dict[int, Profile] = {}
+    # Whatever is put on a run raises its version: of the first there is neither profile nor flag to read.
+    begun = [run_id for run_id, row in rows.items() if row.version > 1]
+    if begun:
+        profiles = RunProfile.objects.filter(run_id__in=begun).values_list("run_id", "length", "columns")
+        unpacked = {run_id: Profile.unpack(length, columns) for run_id, length, columns in profiles}
+        known = ConditionFlag.objects.filter(run_id__in=begun).order_by()
+        for run_id, name, lumisections in known.values_list("run_id", "name", "lumisections"):
+            flags[run_id][name] = lumisections
     return {
         row.number: KnownRun(row, unpacked.get(run_id) or Profile.unknown(), flags[run_id])
         for run_id, row in rows.items()
@@ -87,9 +91,10 @@ def _write_columns(known: KnownRun, given: Columns, keep_known: bool) -> LumiSet
     if not given.count:
         return LumiSet()
     run_id = known.row.pk
+    new = not known.profile.length
     known.profile, changed = lumisection_store.write(run_id, known.profile, given, keep_known=keep_known)
     if changed:
-        lumisection_store.save_profile(run_id, known.profile)
+        lumisection_store.save_profile(run_id, known.profile, new=new)
     return changed
 
 

@@ -37,11 +37,11 @@ def test_it_takes_the_scheme_in_any_case(token: tuple[ApiToken, str]) -> None:
     assert get(f"token {token[1]}").status_code == 200
 
 
-def test_it_reads_token_owner_and_roles_in_one_query(
+def test_it_reads_the_token_and_its_owner_with_roles_in_two_queries(
     token: tuple[ApiToken, str], django_assert_num_queries: Any
 ) -> None:
     get(f"Token {token[1]}")  # notes its use, which is due once a minute
-    with django_assert_num_queries(2):  # the token with everything, the page of systems
+    with django_assert_num_queries(3):  # the token, its owner with all roles, the page of systems
         get(f"Token {token[1]}")
 
 
