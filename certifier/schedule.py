@@ -51,6 +51,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "sync: bring runs into step with their sources": {
+        "task": "sync.follow_all",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "training: learn from what people decided": {
         "task": "training.weekly",
         "schedule": crontab(day_of_week="mon", hour="2", minute="30"),

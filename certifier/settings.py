@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "certifier.watch",
     "certifier.training",
     "certifier.goodruns",
+    "certifier.sync",
     "certifier.notices",
     "certifier.api",
     "certifier.web",
@@ -231,6 +232,13 @@ if not isinstance(TRAINING_RECIPE, dict):
 # The process that trains is ended when it holds more, or takes longer.
 TRAINING_MEMORY_MB = env.int("TRAINING_MEMORY_MB", 4000, validate=validate.Range(min=100))
 TRAINING_TIME_LIMIT_S = env.int("TRAINING_TIME_LIMIT_S", 3000, validate=validate.Range(min=1))
+
+# --- sources of runs ------------------------------------------------------------------------------------------
+
+# Where runs come from, by name: see sync/sources.py. May hold tokens, so better in a file.
+SYNC_SOURCES = env.json("SYNC_SOURCES", {})
+if not isinstance(SYNC_SOURCES, dict):
+    raise ImproperlyConfigured(f"SYNC_SOURCES is {type(SYNC_SOURCES).__name__}, no JSON object by name.")
 
 # --- REST ---------------------------------------------------------------------------------------------------
 

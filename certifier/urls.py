@@ -17,6 +17,7 @@ urlpatterns = [
     path("sign-offs/", include("certifier.review.urls")),
     path("good-runs/", include("certifier.goodruns.urls")),
     path("notices/", include("certifier.notices.urls")),
+    path("sources/", include("certifier.sync.urls")),
     path("ops/", include("certifier.ops.urls")),
     path("", include("certifier.ops.health")),
     path("api/", include("certifier.api.urls")),

@@ -20,6 +20,7 @@ from certifier.monitoring.models import Element, Part
 from certifier.precert.models import Finding, ModelVersion, Promotion, Scoring, SystemMode
 from certifier.review.models import Action, Answer, Decision, Item, Kind, Pull, Remark, Said, SignOff, Stage
 from certifier.runs.models import Change, Dataset, Run
+from certifier.sync.models import Pass
 from certifier.training.models import Pause, Training
 from certifier.watch.models import Check
 from tests import cast
@@ -45,6 +46,7 @@ PROMISED = {
     Decision,
     Remark,
     Training,
+    Pass,
     Check,
     Pause,
 }
@@ -106,6 +108,7 @@ def row_of(model: type[models.Model]) -> models.Model:
             superseded=0,
             at=now,
         ),
+        Pass: lambda: Pass.objects.create(source="oms", outcome="done", began_at=now, took_s=1.0, by_name="ada"),
         Training: lambda: Training.objects.create(
             system=system, number=1, trigger="command", outcome="unchanged", words="x", took_s=1.0, **said
         ),

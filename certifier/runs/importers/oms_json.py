@@ -65,9 +65,10 @@ def read(value: Any, progress: Progress) -> Imported:
                 imported.runs.append(run_facts(item))
         except ValueError as error:
             raise FileRefused(f"item {index + 1}: {error}") from None
+    described = {facts["run"]: facts for facts in imported.runs}
     for done, (run, rows) in enumerate(sorted(by_run.items())):
         progress(done, len(by_run), "runs read")
-        _add(imported, run, rows)
+        _add(imported, run, rows, described.get(run))
     return imported
 
 
@@ -85,14 +86,17 @@ def _collect(rows: dict[int, Mapping[str, Any]], item: Mapping[str, Any]) -> Non
         raise ValueError(f"lumisection {number} contradicts an earlier item.")
 
 
-def _add(imported: Imported, run: int, rows: dict[int, Mapping[str, Any]]) -> None:
+def _add(imported: Imported, run: int, rows: dict[int, Mapping[str, Any]], described: dict[str, Any] | None) -> None:
     numbers = sorted(rows)
     first, last = numbers[0], numbers[-1]
     facts: dict[str, Any] = {"run": run}
     fills = {row["fill_number"] for row in rows.values() if isinstance(row.get("fill_number"), int)}
     if len(fills) == 1:
         facts["fill"] = fills.pop()
-    imported.runs.append(facts)
+    if described is None:
+        imported.runs.append(facts)
+    else:  # the same answer holds the run itself
+        described.update(facts | described)
     if any(row.get(name) for row in rows.values() for name in UNCLEAR if _per_lumisection(name) not in row):
         imported.notes.append(f"run {run}: delivered_lumi without delivered_lumi_per_lumisection was left out")
     columns: dict[str, Any] = {}
