@@ -29,7 +29,8 @@ class Conditions:
     time : (n,) start in seconds since the epoch, UTC; NaN where unknown. Used for drift and age, never as a feature by
     itself.
 
-    Raises ShapeError when lengths differ and MlcoreError when a (run, lumisection) pair comes twice.
+    Raises ShapeError when lengths differ and MlcoreError when a (run, lumisection) pair comes twice, when its numbers
+    are no whole ones, and for infinite conditions or fewer than no events.
     """
 
     run: IntArray
@@ -40,9 +41,9 @@ class Conditions:
     time: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
-        run = np.asarray(self.run, dtype=np.int64)
+        run = _whole("run", self.run)
         object.__setattr__(self, "run", run)
-        object.__setattr__(self, "lumisection", np.asarray(self.lumisection, dtype=np.int64))
+        object.__setattr__(self, "lumisection", _whole("lumisection", self.lumisection))
         for name in ("luminosity", "pileup", "events", "time"):
             values = np.asarray(getattr(self, name), dtype=np.float64)
             object.__setattr__(self, name, np.full(run.shape, np.nan) if values.size == 0 and run.size else values)
@@ -56,6 +57,14 @@ class Conditions:
             raise MlcoreError("conditions: run numbers are not negative, lumisections are numbered from 1.")
         if np.unique(self.key).size != run.size:
             raise MlcoreError("conditions: a lumisection comes twice; every (run, lumisection) pair must be unique.")
+        for name in ("luminosity", "pileup", "events", "time"):
+            wrong = np.isinf(getattr(self, name)) | ((self.events < 0) if name == "events" else False)
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise MlcoreError(
+                    f"conditions: {name} of {self.name(row)} is {getattr(self, name)[row]:g}; NaN is the way to say "
+                    "that it is not known."
+                )
 
     def name(self, row: int) -> str:
         """`run 350479 lumisection 12`, for messages."""
@@ -88,9 +97,24 @@ class Conditions:
 
     @staticmethod
     def concatenate(parts: Sequence[Conditions]) -> Conditions:
+        if not parts:
+            raise ShapeError("conditions: there is nothing to put together.")
         return Conditions(
             **{
                 column.name: np.concatenate([getattr(part, column.name) for part in parts])
                 for column in fields(Conditions)
             }
         )
+
+
+def _whole(what: str, values: npt.ArrayLike) -> IntArray:
+    """Numbers of runs or lumisections as int64. Raises MlcoreError for fractions and NaN, which have no number."""
+    given = np.asarray(values)
+    if given.size and not np.issubdtype(given.dtype, np.integer):
+        try:
+            exact = given.astype(np.float64)
+        except (TypeError, ValueError):
+            exact = np.array([np.nan])
+        if not (np.isfinite(exact) & (exact == np.floor(exact))).all():
+            raise MlcoreError(f"conditions: {what} numbers are whole numbers; give integers.")
+    return np.asarray(given, dtype=np.int64)

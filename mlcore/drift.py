@@ -62,12 +62,17 @@ def feature_drift(reference: FeatureTable, current: FeatureTable, *, false_disco
     return FeatureDrift(reference.names, psi, p_value, benjamini_hochberg(p_value, false_discoveries), tuple(kinds))
 
 
+def _known(values: FloatArray) -> FloatArray:
+    """Infinite features are as good as none, here as in the detectors."""
+    return np.where(np.isfinite(values), values, np.nan)
+
+
 def _run_shapes(table: FeatureTable) -> tuple[FloatArray, FloatArray]:
     """Median and interquartile range of each feature in each run, (runs, f) both; NaN where a run knows none."""
     order = np.argsort(table.conditions.run, kind="stable")
     _, starts = np.unique(table.conditions.run[order], return_index=True)
     medians, widths = [], []
-    for values in np.split(table.values[order], starts[1:]):
+    for values in np.split(_known(table.values[order]), starts[1:]):
         # Sorted by hand, NaN last: numpy's NaN quantiles are slow by the column and warn about empty ones.
         ordered = np.sort(values, axis=0)
         known = (~np.isnan(ordered)).sum(axis=0)
@@ -99,7 +104,7 @@ def stability_index(reference: npt.ArrayLike, current: npt.ArrayLike, *, bins: i
     A size of change, not a test: it does not know how many lumisections are really independent.
     """
     x, y = (np.asarray(a, dtype=np.float64) for a in (reference, current))
-    x, y = x[~np.isnan(x)], y[~np.isnan(y)]
+    x, y = x[np.isfinite(x)], y[np.isfinite(y)]
     if not x.size or not y.size:
         return float("nan")
     edges = np.unique(np.quantile(x, np.linspace(0, 1, bins + 1)[1:-1]))
@@ -149,8 +154,8 @@ def two_sample(
     if reference.names != current.names:
         raise IncompatibleBinning("the two tables have different features; compare tables of the same columns.")
     _enough_runs(reference.conditions.run, current.conditions.run)
-    values = np.vstack([reference.values, current.values])
-    known = ~np.isnan(reference.values).all(axis=0) & ~np.isnan(current.values).all(axis=0)
+    values = _known(np.vstack([reference.values, current.values]))
+    known = np.isfinite(reference.values).any(axis=0) & np.isfinite(current.values).any(axis=0)
     if not known.any():
         raise TooFewData("no feature is known in both samples; there is nothing to compare.")
     values = values[:, known]
@@ -215,13 +220,16 @@ def watch(
         reference runs. 0.5 and 8 alarm in fewer than one of 1,000 runs when nothing changes.
 
     "cusum" is Page's cumulative sum against the mean of the reference, "page-hinkley" against the running mean of what
-    was watched, which follows slow changes. Raises TooFewData for fewer than 5 reference runs.
+    was watched, which follows slow changes. Raises TooFewData for fewer than 5 reference runs, MlcoreError for infinite
+    values.
     """
     value, run = np.asarray(values, dtype=np.float64), np.asarray(runs)
     if value.shape != run.shape or value.ndim != 1:
         raise ShapeError(f"values of shape {value.shape}, runs of shape {run.shape}.")
     if method not in ("cusum", "page-hinkley"):
         raise MlcoreError(f"method is {method!r}; there are cusum and page-hinkley.")
+    if np.isinf(value).any():
+        raise MlcoreError("values are infinite; NaN is the way to say that a lumisection has none.")
     kept = ~np.isnan(value)
     names, place = np.unique(run[kept], return_inverse=True)
     means = np.bincount(place, value[kept], minlength=names.size) / np.bincount(place, minlength=names.size)

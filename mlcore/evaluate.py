@@ -260,10 +260,13 @@ def learning_curve(
 ) -> list[tuple[int, float, float]]:
     """(number of runs, mean, standard deviation) of `train_and_score(rows)` on growing samples of whole runs.
 
-    `train_and_score` gets the row indices to learn from and answers a figure measured on data of its own.
+    `train_and_score` gets the row indices to learn from and answers a figure measured on data of its own. Raises
+    TooFewData without a run.
     """
     run = np.asarray(runs)
     known = np.unique(run)
+    if not known.size:
+        raise TooFewData("a learning curve needs runs to learn from.")
     rng = np.random.default_rng(random_state)
     curve = []
     for share in shares:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .conditions import Conditions, FloatArray
 from .errors import ShapeError
-from .histograms import HistogramBlock
+from .histograms import HistogramBlock, numbers
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 
@@ -34,7 +34,7 @@ class FeatureTable:
     conditions: Conditions
 
     def __post_init__(self) -> None:
-        values = np.asarray(self.values, dtype=np.float64)
+        values = np.asarray(numbers("features", self.values), dtype=np.float64)
         if values.ndim != 2 or values.shape[0] != len(self.conditions):
             raise ShapeError(
                 f"features: values have shape {values.shape}, expected ({len(self.conditions)}, features)."
@@ -66,7 +66,9 @@ class FeatureTable:
 
     @staticmethod
     def beside(tables: Sequence[FeatureTable]) -> FeatureTable:
-        """The columns of several tables of the same lumisections, side by side."""
+        """The columns of several tables of the same lumisections, side by side. Raises ShapeError."""
+        if not tables:
+            raise ShapeError("features: there is no table to put beside another.")
         for table in tables[1:]:
             if not np.array_equal(table.conditions.key, tables[0].conditions.key):
                 raise ShapeError("features: tables to be joined have different lumisections; align them first.")

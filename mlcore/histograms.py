@@ -26,8 +26,11 @@ class Axis:
 
     def __post_init__(self) -> None:
         edges = np.asarray(self.edges, dtype=np.float64)
-        if edges.ndim != 1 or edges.size < 2 or not np.all(np.diff(edges) > 0):
-            raise ShapeError(f"axis {self.name}: edges must be two or more strictly ascending numbers.")
+        if edges.ndim != 1 or edges.size < 2 or not np.isfinite(edges).all() or not np.all(np.diff(edges) > 0):
+            raise ShapeError(
+                f"axis {self.name}: edges must be two or more strictly ascending, finite numbers; what lies beyond is "
+                "flow."
+            )
         object.__setattr__(self, "edges", edges)
 
     @classmethod
@@ -59,6 +62,16 @@ class Axis:
         return replace(self, edges=self.edges[::factor])
 
 
+def numbers(what: str, values: Any) -> npt.NDArray[np.floating[Any]]:
+    """Values as an array of floats, as they are when they are floats already. Raises ShapeError for words, and for rows
+    of different lengths."""
+    try:
+        given = np.asarray(values)
+        return given if np.issubdtype(given.dtype, np.floating) else given.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ShapeError(f"{what}: these are not numbers in rows of one length.") from None
+
+
 @dataclass(frozen=True, eq=False)
 class HistogramBlock:
     """The histograms of one monitoring element, one per lumisection.
@@ -83,9 +96,10 @@ class HistogramBlock:
     physics_object: str = ""
 
     def __post_init__(self) -> None:
-        axes, counts = tuple(self.axes), np.asarray(self.counts)
-        if not np.issubdtype(counts.dtype, np.floating):
-            counts = counts.astype(np.float64)
+        axes = tuple(self.axes)
+        if not axes:
+            raise ShapeError(f"{self.element}: a histogram has one axis or more; use a FeatureTable for plain numbers.")
+        counts = numbers(self.element, self.counts)
         expected = (len(self.conditions), *(axis.bins for axis in axes))
         if counts.shape != expected:
             raise ShapeError(f"{self.element}: counts have shape {counts.shape}, conditions and axes say {expected}.")
@@ -176,6 +190,8 @@ class HistogramBlock:
     @staticmethod
     def concatenate(parts: Sequence[HistogramBlock]) -> HistogramBlock:
         """One block of several of the same element, in the order given. Raises IncompatibleBinning when axes differ."""
+        if not parts:
+            raise ShapeError("there is no histogram block to put together.")
         head = parts[0]
         for part in parts[1:]:
             if part.element != head.element or part.axes != head.axes:

@@ -180,10 +180,11 @@ class _Piece:
             try:
                 columns = {name: values[rows] for name, values in known.items()}
                 conditions = Conditions(run=runs[rows], lumisection=lumisection[rows], **columns)
+                shaped = counts.reshape(len(rows), *bins)
+                block = HistogramBlock(element, axes[element], shaped, conditions, flow, groups.get(element, ""))
             except MlcoreError as problem:
                 raise self.fail(rows[0], f"{element}: {problem}") from problem
-            shaped = counts.reshape(len(rows), *bins)
-            yield HistogramBlock(element, axes[element], shaped, conditions, flow, groups.get(element, ""))
+            yield block
 
     def integers(self, name: str) -> IntArray:
         column = self.batch.column(name)

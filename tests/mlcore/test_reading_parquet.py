@@ -89,6 +89,8 @@ def test_parquet_of_one_run_needs_no_column_of_runs(tmp_path: Path) -> None:
         ({"lumisection": [0, 3]}, "numbered from 1", UnreadableFile, 1),
         ({"element": ["x", None]}, "no element", UnreadableFile, 2),
         ({"flow": [[1, 2], [3]]}, "1 flow", FileBinning, 2),
+        ({"axes": '{"x": []}', "counts": [[1], [2]]}, "one axis or more", UnreadableFile, 1),
+        ({"luminosity": [1.0, float("inf")]}, "not known", UnreadableFile, 1),
     ],
 )
 def test_broken_parquet_is_refused(
