@@ -11,8 +11,9 @@ is irrecoverable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -23,37 +24,79 @@ from certifier.defects.logic_at import Definitions, logic_at
 from certifier.lumi import LumiSet, RunLumiMap, RunSelection
 from certifier.lumi.roots import roots
 from certifier.runs.models import ConditionFlag, Run
-from certifier.runs.profile import Profile, iterate_profiles
+from certifier.runs.profile import Profile, iterate_profiles, profiles
 
 from . import building
 from .building import Built, LeftOut, Question, RunRow
 from .contents import content_of
-from .loss_table import NOT_IN_TAG, NOT_SIGNED, OTHER, Account, Charge, LossTable, is_defect
+from .loss_table import NOT_IN_TAG, NOT_SIGNED, OTHER, Account, Charge, LossTable, SystemLoss, by_system, is_defect
 from .luminosity import NOTHING, Luminosity, luminosity_in
 from .machine import ByMachine
 from .models import GoodRunList, Origin
 
 NUMBERS_PER_QUERY = 10_000
+# A profile of a thousand lumisections takes 32 kB.
+MOST_KEPT = 1_000
 
 # -- questions -------------------------------------------------------------------------------------
 
 
 def loss_of(list_: GoodRunList, flags: Sequence[str] = ()) -> LossTable:
-    """The loss table of a list. For a built list with the defects as they were built with; for any other list, over
-    the runs of it that we have, with the defects that are intolerable now.
-    """
-    content = content_of(list_)
-    if list_.origin != Origin.BUILT:
-        return _table(content, flags, _today(content), (), as_built=False)
-    return loss_of_built(_as_built(list_, content), flags)
+    """The loss table of a list: see `case_of`."""
+    return loss_in(case_of(list_), flags)
 
 
 def loss_of_built(built: Built, flags: Sequence[str] = ()) -> LossTable:
-    """The same of a list that is not published yet. Its runs are those that were looked at when it was built."""
+    """The same of a list that is not published yet."""
+    return loss_in(case_of_built(built), flags)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A list, the runs it was made from, and what is behind each of their lumisections being bad."""
+
+    content: RunLumiMap
+    behind: tuple[Behind, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    # Codes of the systems that a built list depends on.
+    systems: tuple[str, ...] = ()
+    as_built: bool = True
+
+    @cached_property
+    def order(self) -> Order:
+        return Order()
+
+    def profiles(self) -> Mapping[int, Profile] | Following:
+        """By run, to be asked in ascending order. Kept for the next reckoning unless the runs are very many."""
+        numbers = [each.row.number for each in self.behind]
+        return self._kept_profiles if len(numbers) <= MOST_KEPT else Following(iter(numbers))
+
+    @cached_property
+    def _kept_profiles(self) -> dict[int, Profile]:
+        return profiles(each.row.number for each in self.behind)
+
+
+def case_of(list_: GoodRunList, runs: Collection[int] | None = None) -> Case:
+    """For a built list with the defects as they were built with; for any other list, over the runs of it that we have,
+    with the defects that are intolerable now. `runs` leaves out all others.
+    """
+    content = content_of(list_)
+    if list_.origin != Origin.BUILT:
+        chosen = content if runs is None else RunLumiMap({run: content[run] for run in runs if run in content})
+        return Case(content, _sorted(_today(chosen)), as_built=False)
+    return case_of_built(_as_built(list_, content), runs)
+
+
+def case_of_built(built: Built, runs: Collection[int] | None = None) -> Case:
+    """Its runs are those that were looked at when it was built."""
     considered = {*built.content, *(each.run for each in built.left_out)}
-    rows = _rows(considered)
-    behind = _behind(built.question, rows, built.entry_id)
-    return _table(built.content, flags, _with_machines(behind, built.machine), built.left_out)
+    rows = _rows(considered if runs is None else considered & set(runs))
+    behind = _with_machines(_behind(built.question, rows, built.entry_id), built.machine)
+    return Case(built.content, _sorted(behind), built.left_out, built.systems)
+
+
+def _sorted(behind: Iterator[Behind]) -> tuple[Behind, ...]:
+    return tuple(sorted(behind, key=lambda each: each.row.number))
 
 
 def _as_built(list_: GoodRunList, content: RunLumiMap) -> Built:
@@ -147,24 +190,16 @@ def _rows(numbers: Sequence[int] | set[int]) -> list[RunRow]:
 # -- the table -------------------------------------------------------------------------------------
 
 
-def _table(
-    content: RunLumiMap,
-    flags: Sequence[str],
-    behind: Iterator[Behind],
-    left_out: tuple[LeftOut, ...],
-    *,
-    as_built: bool = True,
-) -> LossTable:
-    order = Order()
-    reasons = {each.run: each for each in left_out}
-    runs = sorted(behind, key=lambda each: each.row.number)
-    held = _held([each.row for each in runs], flags)
-    profiles = _Following(each.row.number for each in runs)
+def loss_in(case: Case, flags: Sequence[str] = ()) -> LossTable:
+    order, known = case.order, case.profiles()
+    reasons = {each.run: each for each in case.left_out}
+    runs = case.behind
+    held = where_held([each.row for each in runs], flags)
     book = _Book()
     for each in runs:
-        profile = profiles.of(each.row.number)
+        profile = known.get(each.row.number)
         domain = each.row.domain & held.get(each.row.pk, 0 if flags else -1)
-        listed = content.get(each.row.number, LumiSet()).bits
+        listed = case.content.get(each.row.number, LumiSet()).bits
         book.selected += luminosity_in(LumiSet.from_bits(domain), profile)
         book.good += luminosity_in(LumiSet.from_bits(domain & listed), profile)
         book.outside += luminosity_in(LumiSet.from_bits(listed & ~domain), profile)
@@ -178,11 +213,26 @@ def _table(
         book.good,
         book.outside,
         book.charges(order),
-        left_out,
+        case.left_out,
         sum(1 for each in runs if not each.row.last),
         sum(1 for each in runs if flags and each.row.pk not in held),
-        as_built,
+        case.as_built,
     )
+
+
+def charged_in(case: Case, where: RunLumiMap) -> tuple[SystemLoss, ...]:
+    """What kept these lumisections out of the list, by system; what no system accounts for stands under none."""
+    order, known = case.order, case.profiles()
+    reasons = {each.run: each for each in case.left_out}
+    book = _Book()
+    for each in case.behind:
+        if each.row.number not in where:
+            continue
+        lost = where[each.row.number].bits & each.row.domain
+        charged = list(_charged(each, lost, reasons.get(each.row.number), order))
+        if charged:
+            book.charge(charged, each.final, each.row.last, known.get(each.row.number))
+    return by_system(book.charges(order))
 
 
 def _charged(behind: Behind, lost: int, left_out: LeftOut | None, order: Order) -> Iterator[tuple[Account, int]]:
@@ -200,7 +250,7 @@ def _charged(behind: Behind, lost: int, left_out: LeftOut | None, order: Order) 
         return
     if left_out is not None and left_out.unsigned:
         yield (left_out.unsigned[0], NOT_SIGNED), lost
-    elif left_out is not None and left_out.reason.startswith("not part of tag"):
+    elif left_out is not None and left_out.is_outside:
         yield ("", NOT_IN_TAG), lost
     else:
         yield ("", OTHER), lost
@@ -223,7 +273,7 @@ class Order(dict[Account, tuple[int, str, bool, str]]):
         return place
 
 
-def _held(rows: Sequence[RunRow], flags: Sequence[str]) -> dict[int, int]:
+def where_held(rows: Sequence[RunRow], flags: Sequence[str]) -> dict[int, int]:
     """Where all these conditions held, by primary key of the run; a run that lacks one of them is not in it."""
     if not flags or not rows:
         return {}
@@ -306,14 +356,14 @@ def _quantities(profile: Profile | None, last: int) -> list[npt.NDArray[np.float
     return [np.ones(last), values[0], values[1], *known.astype(np.float64)]
 
 
-class _Following:
+class Following:
     """Profiles of runs asked for in ascending order, so that only a batch of them is ever held."""
 
     def __init__(self, numbers: Iterator[int]) -> None:
         self._source = iterate_profiles(list(numbers))
         self._next: tuple[int, Profile] | None = next(self._source, None)
 
-    def of(self, run: int) -> Profile | None:
+    def get(self, run: int) -> Profile | None:
         while self._next is not None and self._next[0] < run:
             self._next = next(self._source, None)
         return self._next[1] if self._next is not None and self._next[0] == run else None

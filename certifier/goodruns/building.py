@@ -76,6 +76,11 @@ class LeftOut:
     reason: str
     unsigned: tuple[str, ...] = ()
 
+    @property
+    def is_outside(self) -> bool:
+        """Whether the tag says nothing about the run."""
+        return self.reason.startswith("not part of tag")
+
     def to_json(self) -> dict[str, Any]:
         kept: dict[str, Any] = {"run": self.run, "reason": self.reason}
         return kept | ({"unsigned": list(self.unsigned)} if self.unsigned else {})

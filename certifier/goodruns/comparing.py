@@ -55,7 +55,8 @@ def compare_lists(first: GoodRunList, second: GoodRunList, runs: RunSelection | 
     return compare(*contents)
 
 
-def compare(first: RunLumiMap, second: RunLumiMap) -> ListDifference:
+def compare(first: RunLumiMap, second: RunLumiMap, *, with_common: bool = True) -> ListDifference:
+    """`with_common` False leaves out the luminosity of what both have, for which all profiles must be read."""
     only_first, only_second = first - second, second - first
     differing = sorted({*only_first, *only_second})
     profiles = dict(iterate_profiles(differing))
@@ -68,5 +69,5 @@ def compare(first: RunLumiMap, second: RunLumiMap) -> ListDifference:
         tuple(found),
         sum((each.first for each in found), NOTHING),
         sum((each.second for each in found), NOTHING),
-        luminosity_of(first & second),
+        luminosity_of(first & second) if with_common else NOTHING,
     )

@@ -11,9 +11,10 @@ from certifier.defects.models import Tag
 from certifier.review.models import Stage
 
 from . import building, services
-from .models import GoodRunList
+from .models import GoodRunList, Origin
 
 HEAD = "what holds now (HEAD)"
+RECENT = 50
 NAME = "Unique, and never changed. Digits alone would be taken for an id."
 
 
@@ -67,6 +68,12 @@ class QuestionForm(forms.Form):
         label="sign-off",
         help_text="Every system that the required defects depend on.",
     )
+    against = forms.ModelChoiceField(
+        GoodRunList.objects.only("pk", "name").order_by("-id"),
+        required=False,
+        empty_label="the newest of its kind",
+        label="compared with",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -90,6 +97,15 @@ class QuestionForm(forms.Form):
             "signed_off": data["stage"] != "no",
             "stage": data["stage"] if data["stage"] != "no" else None,
         }
+
+    def list_to_compare(self) -> GoodRunList | None:
+        """The list to compare with: the chosen one, else the newest built one that requires the same."""
+        chosen: GoodRunList | None = self.cleaned_data["against"]
+        if chosen is not None:
+            return chosen
+        built = GoodRunList.objects.filter(origin=Origin.BUILT).only("pk", "name", "require").order_by("-id")
+        required = sorted(self.cleaned_data["require"])
+        return next((list_ for list_ in built[:RECENT] if sorted(list_.require) == required), None)
 
 
 class PublishForm(NamedForm):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -54,6 +54,12 @@ class SystemLoss:
         return total(charge.lost for charge in self.charges if charge.defect == NOT_SIGNED)
 
 
+def by_system(charges: Sequence[Charge]) -> tuple[SystemLoss, ...]:
+    """The charges put together by system, in their order."""
+    codes = dict.fromkeys(charge.system for charge in charges)
+    return tuple(SystemLoss(code, tuple(charge for charge in charges if charge.system == code)) for code in codes)
+
+
 @dataclass(frozen=True)
 class LossTable:
     """`selected` = `good` + `lost`, lumisection by lumisection; `lost` is the sum of all charges.
@@ -84,10 +90,7 @@ class LossTable:
 
     @property
     def systems(self) -> tuple[SystemLoss, ...]:
-        codes = dict.fromkeys(charge.system for charge in self.charges if charge.system)
-        return tuple(
-            SystemLoss(code, tuple(charge for charge in self.charges if charge.system == code)) for code in codes
-        )
+        return by_system([charge for charge in self.charges if charge.system])
 
     @property
     def not_signed_off(self) -> Luminosity:

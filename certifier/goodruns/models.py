@@ -93,7 +93,8 @@ class ListLuminosity(models.Model):
 
 
 class ListLoss(models.Model):
-    """The loss table of a built list (without conditions), reckoned beforehand: over a year that takes seconds.
+    """The loss and efficiency tables of a built list (without conditions), reckoned beforehand: over a year that takes
+    seconds.
 
     Derived; it holds as long as no run of the list has changed after `sequence` and the systems stand in the same
     `order`.
@@ -101,6 +102,8 @@ class ListLoss(models.Model):
 
     list = models.OneToOneField(GoodRunList, primary_key=True, on_delete=models.CASCADE, related_name="loss")
     table = models.JSONField()
+    # Null where it was noted before there was such a table.
+    efficiency = models.JSONField(null=True)
     order = models.CharField(max_length=64, help_text="digest of the systems in their order")
     sequence = models.BigIntegerField()
     refreshed_at = models.DateTimeField()

@@ -21,17 +21,17 @@ from certifier.audit.errors import CertifierError
 from certifier.lumi import LumiError, RunSelection
 from certifier.runs.models import ConditionFlag, Run
 
-from . import accounting, building, comparing, formats, selectors, services
+from . import comparing, formats, selectors, services
 from .api import bytes_of, file_response
-from .building import Built
-from .formats import golden_json
-from .forms import CombineForm, CompareForm, ImportForm, PublishForm, QuestionForm
+from .contents import file_name
+from .efficiency_table import csv_of, csv_response
+from .forms import CombineForm, CompareForm, ImportForm
 from .lengths import length_of_run
-from .loss_chart import loss_plot, measure_of, size_of
 from .loss_table import LossTable
-from .luminosity import luminosity_of
+from .measure import measure_of
 from .models import GoodRunList, Origin
-from .noted_losses import loss_known
+from .noted_losses import tables_known
+from .waterfall import size_of, waterfall_plot
 
 LISTS_PER_PAGE = 30
 RUNS_PER_PAGE = 50
@@ -73,8 +73,8 @@ def _tabs(current: str) -> list[dict[str, Any]]:
 def list_page(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.require(permissions.can_view(request.user))
     list_ = selectors.find_list(pk)
-    chosen = _flags(request)
-    table = loss_known(list_, chosen)
+    chosen = flags_asked(request)
+    table, efficiency = tables_known(list_, chosen)
     rows = list_.runs.order_by("run_number")
     page = Paginator(rows, RUNS_PER_PAGE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
@@ -84,8 +84,9 @@ def list_page(request: HttpRequest, pk: int) -> HttpResponse:
         "known": selectors.luminosity_known(list_),
         "compare": CompareForm(but=list_),
         "documents": list_.documents.all(),
+        "efficiency": efficiency,
     }
-    return render(request, "goodruns/list.html", context | _loss_context(table, chosen))
+    return render(request, "goodruns/list.html", context | loss_context(table, chosen))
 
 
 def _ours(numbers: list[int]) -> set[int]:
@@ -93,23 +94,33 @@ def _ours(numbers: list[int]) -> set[int]:
     return set(Run.objects.filter(number__in=numbers).values_list("number", flat=True))
 
 
-def _loss_context(table: LossTable, chosen: list[str]) -> dict[str, Any]:
+def loss_context(table: LossTable, chosen: list[str]) -> dict[str, Any]:
     names = ConditionFlag.objects.order_by("name").values_list("name", flat=True).distinct()[:MOST_FLAGS]
     lost, selected = table.lost.recorded_inv_nb, table.selected.recorded_inv_nb
+    good = table.good.recorded_inv_nb
     return {
         "loss": table,
-        "loss_plot": loss_plot(table),
+        "loss_plot": waterfall_plot(table),
         "loss_size": size_of(table),
         # One unit for a column, so that its numbers can be compared.
         "unit": measure_of(table).unit if lost else "",
         "share_lost": lost / selected if selected and lost is not None else None,
+        "share_good": (good or 0.0) / selected if selected else None,
         "flags": [(name, name in chosen) for name in names],
         "chosen": chosen,
     }
 
 
-def _flags(request: HttpRequest) -> list[str]:
+def flags_asked(request: HttpRequest) -> list[str]:
     return [name for name in request.GET.getlist("flag")[:MOST_FLAGS] if "\0" not in name]
+
+
+@require_safe
+def efficiency_csv(request: HttpRequest, pk: int) -> HttpResponse:
+    permissions.require(permissions.can_view(request.user))
+    list_ = selectors.find_list(pk)
+    _, table = tables_known(list_, flags_asked(request))
+    return csv_response(csv_of(table), file_name(list_, "csv").removesuffix(".csv"))
 
 
 @require_safe
@@ -154,62 +165,6 @@ def diff(request: HttpRequest, a: int, b: int) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def build(request: HttpRequest) -> HttpResponse:
-    """The question stands in the address and is answered as a preview; a POST publishes what was previewed."""
-    permissions.require(permissions.can_view(request.user))
-    asked = "require" in request.GET or request.method == "POST"
-    question = QuestionForm(request.GET if asked else None)
-    context: dict[str, Any] = {"form": question, "may_publish": permissions.can_publish(request.user)}
-    if not asked or not question.is_valid():
-        return render(request, "goodruns/build.html", context, status=400 if asked else 200)
-    try:
-        built = building.build(building.ask(**question.asked()))
-    except CertifierError as refusal:
-        _add_errors(question, refusal)
-        return render(request, "goodruns/build.html", context, status=refusal.status)
-    digest = golden_json.sha256(built.content)
-    publish = PublishForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and publish.is_valid():
-        response = _published(request, publish, built, digest)
-        if response is not None:
-            return response
-    status = 400 if publish.errors else 200
-    return render(request, "goodruns/build.html", context | _preview(built, publish, digest), status=status)
-
-
-def _published(request: HttpRequest, form: PublishForm, built: Built, digest: str) -> HttpResponse | None:
-    """To the page of the new list; None when it was not published, with the reason in the form."""
-    if form.cleaned_data["previewed"] != digest:
-        form.add_error(
-            None, "Something was entered or signed since the preview. Nothing was published; look at it again."
-        )
-        return None
-    try:
-        list_ = services.publish_built(
-            actor=actor_of(request),
-            name=form.cleaned_data["name"],
-            built=built,
-            description=form.cleaned_data["description"],
-        )
-    except CertifierError as refusal:
-        _add_errors(form, refusal)
-        return None
-    return _to_list(request, list_, "is published")
-
-
-def _preview(built: Built, publish: PublishForm, digest: str) -> dict[str, Any]:
-    return {
-        "built": built,
-        # What is looked at now is what a POST must find again.
-        "digest": digest,
-        "known": luminosity_of(built.content),
-        "publish": publish,
-        **_loss_context(accounting.loss_of_built(built), []),
-    }
-
-
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
 def import_list(request: HttpRequest) -> HttpResponse:
     permissions.require(permissions.can_publish(request.user))
     form = ImportForm(request.POST or None, request.FILES or None)
@@ -225,11 +180,11 @@ def import_list(request: HttpRequest) -> HttpResponse:
                 description=form.cleaned_data["description"],
             )
         except CertifierError as refusal:
-            _add_errors(form, refusal)
+            add_errors(form, refusal)
         else:
             for remark in list_.provenance["remarks"] if not list_.already_there else ():
                 messages.warning(request, remark)
-            return _to_list(request, list_, "is imported")
+            return to_list(request, list_, "is imported")
     return render(request, "goodruns/import.html", {"form": form}, status=400 if form.errors else 200)
 
 
@@ -249,13 +204,13 @@ def combine(request: HttpRequest) -> HttpResponse:
                 description=data["description"],
             )
         except CertifierError as refusal:
-            _add_errors(form, refusal)
+            add_errors(form, refusal)
         else:
-            return _to_list(request, list_, "is published")
+            return to_list(request, list_, "is published")
     return render(request, "goodruns/combine.html", {"form": form}, status=400 if form.errors else 200)
 
 
-def _to_list(request: HttpRequest, list_: GoodRunList, done: str) -> HttpResponse:
+def to_list(request: HttpRequest, list_: GoodRunList, done: str) -> HttpResponse:
     if list_.already_there:
         messages.info(request, f"The list {list_.name} was there already, with the same lumisections.")
     else:
@@ -263,7 +218,7 @@ def _to_list(request: HttpRequest, list_: GoodRunList, done: str) -> HttpRespons
     return redirect("goodruns:list", list_.pk)
 
 
-def _add_errors(form: django_forms.Form, refusal: CertifierError) -> None:
+def add_errors(form: django_forms.Form, refusal: CertifierError) -> None:
     """Each message at its field; what names no field of the form stands above it."""
     for item in refusal.errors:
         field = item.get("field")

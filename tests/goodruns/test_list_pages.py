@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from certifier.accounts.models import User
 from certifier.goodruns import formats, services
@@ -233,3 +235,64 @@ def test_it_shows_nothing_to_an_outsider(page: Page, dee: User, address: str) ->
 def test_it_answers_404_for_a_list_that_is_not_there(chi_at: Client) -> None:
     assert chi_at.get("/good-runs/77/").status_code == 404
     assert chi_at.get(f"/good-runs/{10**30}/").status_code == 404
+
+
+HTMX = {"HTTP_HX_REQUEST": "true", "HTTP_HX_TARGET": "preview"}
+
+
+def test_it_answers_a_change_of_the_question_with_the_preview_alone(chi_at: Client) -> None:
+    answer = chi_at.get(PREVIEW, **HTMX)
+    text = words(answer)
+    assert "lumisections 7" in text
+    assert "Publish 7 LS" in text
+    assert "<html" not in answer.content.decode()
+    assert "HX-Target" in answer["Vary"]
+    refused = chi_at.get("/good-runs/build/?require=LAR_HVTRIP", **HTMX)
+    assert refused.status_code == 400
+    assert "This cannot be built" in words(refused)
+
+
+def test_it_says_who_blocks_which_runs(chi_at: Client) -> None:
+    text = words(chi_at.get(PREVIEW))
+    assert "What blocks 1 run" in text
+    assert "358032 not signed off: LAR, PIXEL" in text
+
+
+def test_it_compares_with_the_newest_list_of_its_kind(chi_at: Client, built: GoodRunList) -> None:
+    assert "Beside periodK the same lumisections" in words(chi_at.get(PREVIEW))
+    world.record(358031, "LAR_HVTRIP", "8-9")
+    text = words(chi_at.get(PREVIEW))
+    assert "+0 LS · −2 LS, 2.00 /pb in 1 run" in text
+    assert "What it no longer has went to LAR 2 LS, 2.00 /pb" in text
+
+
+def test_it_compares_with_the_list_that_is_chosen(chi_at: Client, built: GoodRunList, imported: GoodRunList) -> None:
+    text = words(chi_at.get(f"{PREVIEW}&against={imported.pk}"))
+    assert "Beside golden" in text
+    assert "99 " in text
+
+
+def test_it_shows_the_efficiency_and_hands_it_out_as_a_file(chi_at: Client, built: GoodRunList) -> None:
+    for page, file in ((f"/good-runs/{built.pk}/", f"/good-runs/{built.pk}/efficiency.csv"), (PREVIEW, "")):
+        text = words(chi_at.get(page))
+        assert "no period 1 10.0 /pb 70.0% 100.0% 70.0%" in text
+        answer = chi_at.get(file or PREVIEW.replace("build/", "build/efficiency.csv"))
+        assert answer["Content-Type"] == "text/csv"
+        assert answer.content.decode().splitlines()[1] == ",no period,1,0,10,7,70.000,100.000,70.000"
+    assert chi_at.get("/good-runs/build/efficiency.csv?require=NOSUCH").status_code == 400
+
+
+def test_more_runs_do_not_need_more_queries(chi_at: Client, built: GoodRunList) -> None:
+    def needed() -> int:
+        chi_at.get("/good-runs/build/?require=" + REQUIRED)
+        with CaptureQueriesContext(connection) as queries:
+            chi_at.get("/good-runs/build/?require=" + REQUIRED)
+        return len(queries)
+
+    before = needed()
+    for number in range(358040, 358060):
+        world.make_run(number, 10, recorded=[1000.0] * 10)
+        world.record(number, "LAR_HVTRIP", "3-5")
+        world.sign(number, "PIXEL", "LAR")
+    # Two more, for the runs that now differ from the list that is compared with.
+    assert needed() <= before + 2 <= 34
