@@ -56,6 +56,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "trends: raise alarms where a trend left its band": {
+        "task": "trends.look",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
     "training: learn from what people decided": {
         "task": "training.weekly",
         "schedule": crontab(day_of_week="mon", hour="2", minute="30"),

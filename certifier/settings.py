@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "certifier.goodruns",
     "certifier.sync",
     "certifier.notices",
+    "certifier.trends",
     "certifier.api",
     "certifier.web",
     "certifier.demo",

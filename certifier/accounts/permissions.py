@@ -137,6 +137,14 @@ def can_manage_models(user: Any) -> Verdict:
     return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Registering or promoting a model")
 
 
+def can_keep_trends(user: Any, keeper: int | None = None) -> Verdict:
+    """Any role lets a person keep trends of their own; those of others are changed by coordinators. `keeper` is the
+    primary key of who keeps it, None for a new one."""
+    if keeper is not None and keeper != getattr(user, "pk", None):
+        return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Changing a trend that another keeps")
+    return _needs(bool(roles_of(user)), "viewer", "Keeping a trend")
+
+
 def can_train(user: Any) -> Verdict:
     return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Training models, and pausing that,")
 

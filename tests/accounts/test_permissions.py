@@ -40,6 +40,7 @@ MAY = {
     "manage_jobs": {"chi", "ova"},
     "manage_webhooks": {"chi", "ova"},
     "train": {"chi", "ova"},
+    "keep_trends": EVERYBODY,
 }
 
 

@@ -22,6 +22,7 @@ from certifier.review.models import Action, Answer, Decision, Item, Kind, Pull, 
 from certifier.runs.models import Change, Dataset, Run
 from certifier.sync.models import Pass
 from certifier.training.models import Pause, Training
+from certifier.trends.models import Alarm, Trend
 from certifier.watch.models import Check
 from tests import cast
 
@@ -47,6 +48,7 @@ PROMISED = {
     Remark,
     Training,
     Pass,
+    Alarm,
     Check,
     Pause,
 }
@@ -107,6 +109,10 @@ def row_of(model: type[models.Model]) -> models.Model:
             opened=0,
             superseded=0,
             at=now,
+        ),
+        Alarm: lambda: Alarm.objects.create(
+            trend=Trend.objects.create(name="t", draw="good : run", changed_at=now),
+            run=run, draw="good : run", value=1.0, low=2.0, high=3.0, at=now,
         ),
         Pass: lambda: Pass.objects.create(source="oms", outcome="done", began_at=now, took_s=1.0, by_name="ada"),
         Training: lambda: Training.objects.create(
