@@ -107,11 +107,33 @@ def _training(change: Change) -> Event | None:
     )
 
 
+def _trend(change: Change) -> Event:
+    data = change.data
+    return Event(
+        kind=Kind.TREND,
+        title=f"The trend {data['trend']} left its band at run {change.run}",
+        text=f"{data['value']:.4g} instead of {data['low']:.4g} to {data['high']:.4g}.",
+        path=f"{reverse('trends:trends')}#alarms",
+        data={"run": change.run},
+    )
+
+
+def _trend_given_up(change: Change) -> Event:
+    return Event(
+        kind=Kind.TREND,
+        title=f"The trend {change.data['trend']} is watched no longer",
+        text=change.data["reason"],
+        path=reverse("trends:trends"),
+    )
+
+
 READERS: Final[dict[str, Callable[[Change], Event | None]]] = {
     "review.items": _items,
     "precert.mode": _stopped,
     "goodruns.list": _list,
     "training.done": _training,
+    "trends.alarm": _trend,
+    "trends.given_up": _trend_given_up,
 }
 
 

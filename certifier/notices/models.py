@@ -20,6 +20,7 @@ class Kind(models.TextChoices):
     MY_JOB = "my-job", "job of mine failed"
     LIST = "list", "list published"
     TRAINING = "training", "training ended"
+    TREND = "trend", "trend left its band"
 
 
 # What happens. That a job was somebody's own is true for that person only.

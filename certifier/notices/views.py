@@ -30,6 +30,7 @@ ABOUT = {
     Kind.MY_JOB: "Background work that you asked for failed.",
     Kind.LIST: "Somebody published a good-run list.",
     Kind.TRAINING: "A training promoted a model, kept it in shadow, rejected it or failed.",
+    Kind.TREND: "A watched trend left its band at a new run, or cannot be drawn any more.",
 }
 
 

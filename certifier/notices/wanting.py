@@ -11,7 +11,7 @@ from certifier.accounts.models import Role, RoleGrant, User
 
 from .models import Channel, Event, Kind, Preference
 
-COORDINATORS_GET: Final = frozenset({Kind.STOPPED, Kind.JOB, Kind.LIST, Kind.TRAINING})
+COORDINATORS_GET: Final = frozenset({Kind.STOPPED, Kind.JOB, Kind.LIST, Kind.TRAINING, Kind.TREND})
 EXPERTS_GET: Final = frozenset({Kind.ITEMS, Kind.STOPPED})
 EVERYBODY_GETS: Final = frozenset({Kind.MY_JOB})
 # A mail interrupts: only what somebody has to act on.

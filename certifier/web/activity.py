@@ -213,6 +213,8 @@ WORDS = {
     "training.pause": lambda group: (
         f"{'paused' if group[0].data.get('paused') else 'resumed'} the training of {group[0].data.get('system', '')}"
     ),
+    "trends.alarm": lambda group: f"saw {group[0].data.get('trend', '')} leave its band at {_of_runs(group)}",
+    "trends.given_up": lambda group: f"watches {group[0].data.get('trend', '')} no longer",
     "defects.entries": _entries,
     "defects.definitions": _definitions,
     "defects.tag": _tag,

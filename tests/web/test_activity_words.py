@@ -42,6 +42,8 @@ def test_it_tells_an_import_of_many_runs_in_one_line() -> None:
         ("precert.mode", None, {"system": "LAR", "mode": "auto"}, "chi switched LAR to mode auto"),
         ("training.done", None, {"system": "LAR", "training": 3}, "chi trained LAR"),
         ("training.pause", None, {"system": "LAR", "paused": True}, "chi paused the training of LAR"),
+        ("trends.alarm", 7, {"trend": "efficiency"}, "chi saw efficiency leave its band at run 7"),
+        ("trends.given_up", None, {"trend": "efficiency"}, "chi watches efficiency no longer"),
         ("defects.tag", None, {"name": "pro22-01"}, "chi made the tag pro22-01"),
         ("review.sign_off", 7, {"system": "LAR", "stage": "bulk", "action": "sign"}, "chi signed LAR bulk of run 7"),
         ("goodruns.list", None, {"id": 1, "name": "A", "runs": 12, "lumisections": 3400},
