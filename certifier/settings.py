@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "certifier.sync",
     "certifier.notices",
     "certifier.trends",
+    "certifier.associations",
     "certifier.api",
     "certifier.web",
     "certifier.demo",

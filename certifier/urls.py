@@ -16,6 +16,7 @@ urlpatterns = [
     path("review/", include("certifier.web.review.urls")),
     path("sign-offs/", include("certifier.review.urls")),
     path("good-runs/", include("certifier.goodruns.urls")),
+    path("associations/", include("certifier.associations.urls")),
     path("trends/", include("certifier.trends.urls")),
     path("notices/", include("certifier.notices.urls")),
     path("sources/", include("certifier.sync.urls")),

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from . import views
+
+app_name = "associations"
+urlpatterns = [
+    path("defects/<str:name>/", views.of_defect, name="defect"),
+    path("elements/<path:path>/", views.of_element, name="element"),
+]
