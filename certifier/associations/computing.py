@@ -16,7 +16,7 @@ from mlcore.errors import MlcoreError
 
 from .gathering import Gathered, Say, gather
 
-SHOWN: Final = 60
+SHOWN: Final = 30
 
 
 class NothingToCompare(CertifierError):
