@@ -223,6 +223,8 @@ WORKER_MISSING_AFTER_S = env.int("WORKER_MISSING_AFTER_S", 90)
 
 # Which share of automatic verdicts experts see without knowing it, and of all other findings: see review/sampling.py.
 REVIEW_AUDIT_SHARE = env.float("REVIEW_AUDIT_SHARE", 0.03, validate=validate.Range(0.02, 0.05))
+# Of runs of which experts look at every lumisection: what models promise is measured on these.
+REVIEW_WHOLE_SHARE = env.float("REVIEW_WHOLE_SHARE", 0.05, validate=validate.Range(0.0, 0.5))
 REVIEW_BLIND_SHARE = env.float("REVIEW_BLIND_SHARE", 0.15, validate=validate.Range(0.05, 1.0))
 
 # --- training -------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
@@ -38,7 +37,7 @@ from certifier.runs.profile import Profile, profile_of
 from .labels import Said, said_of_run, verdict_sets
 from .models import Item, ItemState, Kind, Pull
 from .order import at_stake, uncertainty
-from .sampling import Sampler
+from .sampling import Sampler, chance
 
 RUNS_AT_ONCE = 200
 
@@ -220,7 +219,7 @@ class Intake:
                 verdict=verdict,
                 finding=finding,
                 score=finding.score,
-                chance=settings.REVIEW_AUDIT_SHARE if audited else 1.0,
+                chance=chance() if audited else 1.0,
                 is_blind=is_blind,
             )
 
@@ -252,7 +251,7 @@ class Intake:
                     chosen.first or 0,
                     chosen,
                     Verdict.GOOD,
-                    chance=settings.REVIEW_AUDIT_SHARE,
+                    chance=chance(),
                     is_blind=True,
                 )
 

@@ -6,7 +6,9 @@ later that each sample was taken and no other; without the key nobody can tell w
 1. A run is cut into pieces of 4 to 16 lumisections, at places that depend on the key alone: not on any verdict.
 2. Each piece is chosen with a probability of REVIEW_AUDIT_SHARE. Of a chosen piece an expert looks at whatever was
    called good, without being told so. A finding called bad belongs to the piece in which it begins.
-3. REVIEW_BLIND_SHARE of all other findings are shown without their verdict as well, and each with the good lumisections
+3. Of a share REVIEW_WHOLE_SHARE of the runs every piece is chosen: such a run is looked at as a whole, and so is a fair
+   sample of what is taken. What a model promises is measured on such runs, and on those that were signed by hand.
+4. REVIEW_BLIND_SHARE of all other findings are shown without their verdict as well, and each with the good lumisections
    of its pieces, so that an item without a verdict may be good, bad or unsure, and looks like any other.
 
 So a lumisection with an automatic verdict is audited with the same probability whatever the verdict, and weights of
@@ -33,6 +35,12 @@ def _key() -> bytes:
     return hmac.digest(settings.SECRET_KEY.encode(), b"certifier.review.sampling", "sha256")
 
 
+def chance() -> float:
+    """With which probability a lumisection is sent to the audit: by its piece, or with its run."""
+    whole: float = settings.REVIEW_WHOLE_SHARE
+    return whole + (1 - whole) * settings.REVIEW_AUDIT_SHARE
+
+
 class Sampler:
     """The choices for one system and run."""
 
@@ -52,9 +60,14 @@ class Sampler:
             yield LumiSet.from_ranges([(first, min(end, last))])
             first, number = end + 1, number + 1
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether experts look at all of this run."""
+        return self._number("whole", 0) < settings.REVIEW_WHOLE_SHARE * WORD
+
     def is_audited(self, piece: LumiSet) -> bool:
         """Whether an expert looks at what was decided about this piece without one."""
-        return self._number("audit", piece.first or 0) < settings.REVIEW_AUDIT_SHARE * WORD
+        return self.is_whole or self._number("audit", piece.first or 0) < settings.REVIEW_AUDIT_SHARE * WORD
 
     def audited(self, last: int) -> LumiSet:
         """The lumisections of all chosen pieces."""

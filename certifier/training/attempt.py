@@ -129,7 +129,7 @@ def compare(
     """Both models on the labelled lumisections of the last runs that neither had learned from."""
     champion = models.champion
     place = sample.conditions.rows_of(judged.conditions)
-    rows = np.flatnonzero(sample.confirmed[place] & _unseen_by(champion, judged))
+    rows = np.flatnonzero(sample.settled[place] & _unseen_by(champion, judged))
     held_back = _held_back(models)
     scores: dict[str, Array] = {"challenger": judged.score[rows]}
     verdicts: dict[str, Array] = {"challenger": judged.verdict[rows]}

@@ -30,6 +30,8 @@ from certifier.review.selectors import Label, labels_of
 from certifier.runs.models import Run
 
 PER_QUERY: Final = 500
+# Of a run that was looked at as a whole; the rest nobody could be asked about, since no model could score it.
+WHOLE: Final = 0.95
 
 
 class Source(models.TextChoices):
@@ -53,11 +55,13 @@ class Said:
 @dataclass
 class RunLabels:
     """What holds of a run: words that do not overlap. `is_settled`: nothing of it still waits for an answer, so that
-    what has a label was not chosen by who had time for what."""
+    what has a label was not chosen by who had time for what. `is_signed`: somebody signed all of it, and nothing of it
+    on the machine's word."""
 
     run: Run
     words: list[Said] = field(default_factory=list)
     is_settled: bool = True
+    is_signed: bool = False
 
     def of(self, *, bad: bool) -> LumiSet:
         found = LumiSet()
@@ -73,7 +77,16 @@ class RunLabels:
     def within(self, where: LumiSet) -> RunLabels:
         """The same words, of these lumisections only."""
         words = [replace(word, lumisections=word.lumisections & where) for word in self.words]
-        return RunLabels(self.run, [word for word in words if word.lumisections], self.is_settled)
+        return replace(self, words=[word for word in words if word.lumisections])
+
+    def is_whole(self, seen: LumiSet) -> bool:
+        """Whether people have looked at this run as a whole: whoever measures something on such runs measures it on
+        what is taken, not on what a machine was unsure of. `seen` are the lumisections that have histograms."""
+        return self.is_signed or len(self.labelled & seen) >= WHOLE * len(seen) > 0
+
+    def standing_for_themselves(self) -> RunLabels:
+        """The same words, where nothing is left for which they would have to stand."""
+        return replace(self, words=[replace(word, stands_for=1.0) for word in self.words])
 
 
 def run_labels(system: System) -> list[RunLabels]:
@@ -94,7 +107,12 @@ def run_labels(system: System) -> list[RunLabels]:
         looked = _together(words)
         words = _with_decisions(words, _decided(decided.get(pk, []), looked, run))
         if words:
-            found[pk] = RunLabels(run, words, is_settled=pk not in open_runs or looked == run.domain)
+            found[pk] = RunLabels(
+                run,
+                words,
+                is_settled=pk not in open_runs or looked == run.domain,
+                is_signed=pk in signed and not unseen.get(pk),
+            )
     return list(found.values())
 
 

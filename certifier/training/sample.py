@@ -32,6 +32,8 @@ from .recipe import Recipe
 Progress = Callable[[float, str], None]
 Array = npt.NDArray[Any]
 SOURCES: Final = tuple(Source)
+# As many runs as a promise needs in any case (`SelectivePolicy.fewest_runs`).
+FEWEST_WHOLE: Final = 10
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class RunPlan:
     labels: RunLabels
     elements: Sequence[Coverage]
     seen: LumiSet
+    is_whole: bool = False
 
     @classmethod
     def of(cls, labels: RunLabels, elements: Sequence[Coverage]) -> RunPlan:
@@ -51,7 +54,9 @@ class RunPlan:
         for each in elements:
             seen |= each.lumisections
         seen &= labels.run.domain
-        return cls(labels.within(seen), elements, seen)
+        is_whole = labels.is_whole(seen)
+        mine = labels.within(seen)
+        return cls(mine.standing_for_themselves() if is_whole else mine, elements, seen, is_whole)
 
     @property
     def run(self) -> Run:
@@ -125,7 +130,7 @@ class Plan:
                 for one in each.elements
                 for live in one.parts
             ]
-            said = [each.run.number, each.run.last_lumisection, labels.is_settled, words, parts]
+            said = [each.run.number, each.run.last_lumisection, labels.is_settled, each.is_whole, words, parts]
             digest.update(json.dumps(said).encode())
             digest.update(profiles.get(each.run.pk, b""))
         return digest.hexdigest()
@@ -186,14 +191,16 @@ def _packed_profiles(runs: Sequence[int]) -> dict[int, bytes]:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """n lumisections in order of time: `label` 0, 1 or NaN, `defect` names, `stands_for`, `is_settled`, `is_decision`
-    (by a decision, not a signature alone); and the blocks, each with the lumisections that it has."""
+    """n lumisections in order of time: `label` 0, 1 or NaN, `defect` names, `stands_for`, `is_settled` and `is_whole`
+    of their runs, `is_decision` (by a decision, not a signature alone); and the blocks, each with the lumisections that
+    it has."""
 
     conditions: Conditions
     label: Array
     defect: Array
     stands_for: Array
     is_settled: Array
+    is_whole: Array
     is_decision: Array
     blocks: Sequence[HistogramBlock]
 
@@ -201,9 +208,18 @@ class Sample:
         return len(self.conditions)
 
     @property
-    def confirmed(self) -> Array:
-        """(n,) which labels are a fair sample of what was taken: those of runs of which nothing waits any more."""
+    def settled(self) -> Array:
+        """(n,) which labels are a fair sample of what was taken, each as often as it stands for others: those of runs
+        of which nothing waits any more."""
         return np.asarray(self.is_settled & ~np.isnan(self.label))
+
+    @property
+    def confirmed(self) -> Array:
+        """(n,) which labels a promise is measured on: those of runs that were looked at as a whole. A sample that
+        stands for 1 / chance counts for next to nothing beside them; only where there are hardly any such runs, all
+        that is settled is taken."""
+        whole = self.is_whole & ~np.isnan(self.label)
+        return whole if np.unique(self.conditions.run[whole]).size >= FEWEST_WHOLE else self.settled
 
     def blocks_of(self, rows: Array) -> list[HistogramBlock]:
         """What there is of the runs of these lumisections."""
@@ -229,7 +245,7 @@ def read(planned: Plan, progress: Progress) -> Sample:
         blocks=[HistogramBlock.concatenate(parts) for _, parts in sorted(blocks.items())],
         **{
             name: np.concatenate([getattr(each, name) for each in columns])
-            for name in ("label", "defect", "stands_for", "is_settled", "is_decision")
+            for name in ("label", "defect", "stands_for", "is_settled", "is_whole", "is_decision")
         },
     )
 
@@ -243,6 +259,7 @@ class _Columns:
     defect: Array
     stands_for: Array
     is_settled: Array
+    is_whole: Array
     is_decision: Array
 
 
@@ -256,5 +273,5 @@ def _columns(each: RunPlan) -> _Columns:
         label[where], stands_for[where] = float(word.is_bad), word.stands_for
         defect[where], decided[where] = word.defect, word.source != Source.SIGN_OFF
     conditions = conditions_of(each.run, 1 + np.flatnonzero(seen), times=lumisection_times(each.run))
-    settled = np.full(rows, each.labels.is_settled)
-    return _Columns(conditions, label, defect.astype(str), stands_for, settled, decided)
+    settled, whole = np.full(rows, each.labels.is_settled), np.full(rows, each.is_whole)
+    return _Columns(conditions, label, defect.astype(str), stands_for, settled, whole, decided)

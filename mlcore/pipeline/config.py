@@ -109,6 +109,9 @@ class SystemConfig:
     required : smallest share of the needed elements that gives a score at all.
     shares : of the lumisections, in order of time: detectors, classifier, calibration, guarantee.
     gap : runs left out between two of these.
+    promise : on which confirmed lumisections the guarantee is measured: on those of the `last` part, or on `all`, the
+        earlier ones scored by detectors and a classifier that have not seen their run (cross-fitting). The runs that
+        taught are then taken to be like those that come.
     refresh : what comes after the first part is cut into so many pieces, and before each the detectors learn anew from
         everything before it, as they would week by week; the final ones learn from all. Only detectors: the classifier
         and the calibration never see the last part. 0 leaves the detectors as they were after the first part; then
@@ -132,6 +135,7 @@ class SystemConfig:
     required: float = 0.5
     shares: tuple[float, float, float, float] = (0.3, 0.3, 0.1, 0.3)
     gap: int = 1
+    promise: str = "last"
     refresh: int = 4
     folds: int = 3
     stretch: tuple[float, float] = (0.5, 0.9)
@@ -147,6 +151,8 @@ class SystemConfig:
         shares: tuple[float, ...] = self.shares
         if len(shares) != 4 or min(shares) <= 0 or sum(shares) > 1 + 1e-9:
             raise MlcoreError("shares are four positive numbers that add up to at most 1.")
+        if self.promise not in ("last", "all"):
+            raise MlcoreError(f"a promise is measured on the last part or on all, not on {self.promise!r}.")
         if not 0 <= self.required <= 1 or self.window < 0 or self.folds < 2 or not self.detectors:
             raise MlcoreError("a model needs a detector, window >= 0, folds >= 2 and required between 0 and 1.")
 

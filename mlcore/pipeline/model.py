@@ -96,7 +96,7 @@ class SystemModel:
 
     def score_scaled(self, inputs: Inputs, scaled: FloatArray) -> Scores:
         """The same once the detectors have answered."""
-        complete, enough = self._coverage(scaled)
+        complete, enough = self.coverage(scaled)
         score = np.full(len(inputs), np.nan)
         if enough.any():
             score[enough] = self._score(scaled, inputs)[enough]
@@ -119,7 +119,7 @@ class SystemModel:
             inputs=inputs,
         )
 
-    def _coverage(self, scaled: FloatArray) -> tuple[BoolArray, BoolArray]:
+    def coverage(self, scaled: FloatArray) -> tuple[BoolArray, BoolArray]:
         """(n,) whether all needed elements were scored, and whether enough of them for a score at all."""
         if not self.needed_:
             known = np.asarray(np.isfinite(scaled).any(axis=1))

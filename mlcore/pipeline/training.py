@@ -236,6 +236,7 @@ class _Training:
         known = np.flatnonzero(~np.isnan(y) & (trust > 0))
         model.classifier_, model.columns_ = None, []
         self.folded = (np.empty(0), np.empty(0), np.empty(0))
+        self.folded_rows: IntArray = np.empty(0, dtype=np.int64)
         if config.classifier == "none" or np.nansum(y[known]) < FEWEST_BAD or (y[known] == 0).sum() < FEWEST_BAD:
             model.notes_.append("no classifier was trained: too few bad or good labels, or none was wanted.")
             return
@@ -250,7 +251,7 @@ class _Training:
                     labelled.select(train_rows), target[train_rows], weights=_unless_alike(trust[known][train_rows])
                 )
                 out[test_rows] = copy.score(labelled.select(test_rows))
-        self.folded = (out, target.astype(np.float64), trust[known])
+        self.folded, self.folded_rows = (out, target.astype(np.float64), trust[known]), rows[known]
         model.classifier_ = self._build().fit(labelled, target, weights=_unless_alike(trust[known]))
 
     def _build(self) -> Detector:
@@ -290,22 +291,33 @@ class _Training:
         here = np.arange(len(rows)) < len(third)
         model.calibrator_ = self._calibrator(score[here], told.y[third], told.weights[third])
         p = model.probability_of(score)
-        sure = ~here & told.confirmed[rows]
-        model.policy_ = None
-        if sure.any():
-            config = self.config
-            policy = SelectivePolicy(pollution=config.pollution, loss=config.loss, confidence=config.confidence)
-            lumi = told.counted(conditions.select(rows[sure]), rows[sure])
-            # What is not complete is not decided automatically, so it has no part in the promise either.
-            decided = np.where(complete[sure], model.decision_scale(score, p)[sure], np.nan)
-            model.policy_ = policy.fit(
-                decided, told.y[rows[sure]].astype(np.int64), conditions.run[rows[sure]], weights=lumi
-            )
-            model.guarantee_ = model.policy_.report_
+        if model.classifier_ is None or self.config.promise == "last":
+            self._promise(rows[~here], score[~here], complete[~here])
+        else:
+            before, _ = model.coverage(self.scaled[self.folded_rows])
+            honest = np.concatenate([self.folded[0], score])
+            self._promise(np.concatenate([self.folded_rows, rows]), honest, np.concatenate([before, complete]))
         verdict = model.verdicts(score, p, complete, np.isfinite(score))[~here]
         judged = Judged(conditions.select(last), told.y[last], score[~here], p[~here], verdict)
         model.metrics_ = _metrics(judged, told.counted(judged.conditions, last))
         return judged
+
+    def _promise(self, rows: IntArray, score: FloatArray, complete: BoolArray) -> None:
+        """Thresholds and guarantee from what is confirmed of these rows, whose scores nobody has learned from."""
+        model, told, config = self.model, self.told, self.config
+        model.policy_ = None
+        sure = told.confirmed[rows]
+        if not sure.any():
+            return
+        rows, score, complete = rows[sure], score[sure], complete[sure]
+        conditions = self.inputs.conditions.select(rows)
+        policy = SelectivePolicy(pollution=config.pollution, loss=config.loss, confidence=config.confidence)
+        # What is not complete is not decided automatically, so it has no part in the promise either.
+        decided = np.where(complete, model.decision_scale(score, model.probability_of(score)), np.nan)
+        model.policy_ = policy.fit(
+            decided, told.y[rows].astype(np.int64), conditions.run, weights=told.counted(conditions, rows)
+        )
+        model.guarantee_ = model.policy_.report_
 
     def _calibrator(self, score: FloatArray, y: FloatArray, weights: FloatArray) -> ProbabilityCalibrator | None:
         """From the third part, with the classifier's out-of-fold scores if that has too few bad; None without any."""

@@ -29,7 +29,7 @@ SLOWEST_MS = 1_000
 
 @pytest.fixture(autouse=True)
 def nothing_is_sampled(settings: Any) -> None:
-    settings.REVIEW_AUDIT_SHARE = settings.REVIEW_BLIND_SHARE = 0.0
+    settings.REVIEW_AUDIT_SHARE = settings.REVIEW_BLIND_SHARE = settings.REVIEW_WHOLE_SHARE = 0.0
 
 
 def heading(page: Page, lumisections: str) -> None:

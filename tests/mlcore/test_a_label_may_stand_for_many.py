@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mlcore.conditions import FloatArray
-from mlcore.errors import ShapeError
+from mlcore.errors import MlcoreError, ShapeError
 from mlcore.evaluate import auc
 from mlcore.pipeline import DetectorConfig, SystemConfig, train, train_and_judge
 from tests.mlcore.small_world import World, draw
@@ -61,6 +63,29 @@ def test_the_same_labels_that_stand_for_more_are_other_data(past: World) -> None
     labels, many = partly(past)
     fingerprints = {train(past.blocks, labels, CONFIG, stands_for=each).fingerprint_ for each in (None, many, many + 1)}
     assert len(fingerprints) == 3
+
+
+def test_a_promise_on_all_counts_runs_that_taught_by_models_that_had_not_seen_them(past: World) -> None:
+    trees = replace(CONFIG, classifier="boosting", classifier_parameters={"n_estimators": 0, "max_iter": 20})
+    last = train(past.blocks, past.truth, trees).guarantee_["parts"][0]
+    model, judged = train_and_judge(past.blocks, past.truth, replace(trees, promise="all"))
+    every = model.guarantee_["parts"][0]
+    assert every["lumisections"] > 2 * last["lumisections"]
+    assert every["lumisections"] > 0.9 * len(past.truth)
+    assert len(judged.label) == last["lumisections"], "figures are still of the last part alone"
+
+
+def test_what_was_learned_by_heart_promises_nothing(past: World) -> None:
+    """Labels dealt at random: a classifier that is asked about the runs it was taught finds every bad one again."""
+    trees = replace(CONFIG, classifier="boosting", classifier_parameters={"n_estimators": 0, "max_iter": 60})
+    dealt = (np.random.default_rng(5).random(len(past.truth)) < 0.15).astype(float)
+    model = train(past.blocks, dealt, replace(trees, promise="all"))
+    assert model.guarantee_["parts"][0]["t_good"] is None
+
+
+def test_a_promise_is_measured_on_the_last_part_or_on_all() -> None:
+    with pytest.raises(MlcoreError, match="not on 'some'"):
+        SystemConfig(promise="some")
 
 
 def test_judged_is_the_last_part_as_it_came(past: World) -> None:

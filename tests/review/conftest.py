@@ -11,3 +11,4 @@ import pytest
 def nothing_is_sampled(settings: Any) -> None:
     settings.REVIEW_AUDIT_SHARE = 0.0
     settings.REVIEW_BLIND_SHARE = 0.0
+    settings.REVIEW_WHOLE_SHARE = 0.0

@@ -66,6 +66,24 @@ def test_what_was_called_good_is_asked_about_exactly_where_the_key_says(lar: Sys
     assert sampled == Sampler("LAR", RUN).audited(400) & good
 
 
+def test_of_some_runs_everything_is_asked_about(lar: System, settings: Any) -> None:
+    settings.REVIEW_AUDIT_SHARE, settings.REVIEW_WHOLE_SHARE = 0.03, 0.05
+    whole = [run for run in range(2_000) if Sampler("LAR", run).is_whole]
+    assert 70 < len(whole) < 130
+    assert whole != [run for run in range(2_000) if Sampler("PIXEL", run).is_whole], "each system has its own"
+    settings.REVIEW_WHOLE_SHARE = 1.0
+    found = ask(lar, F("50-120", "unsure"), F("200", "bad"))
+    assert LumiSet.whole(400) == LumiSet.from_ranges([pair for item in found for pair in item.lumisections])
+    assert all(item.is_blind for item in found if item.verdict != "unsure")
+
+
+def test_a_sample_says_how_probable_it_was_by_its_piece_or_with_its_run(lar: System, settings: Any) -> None:
+    settings.REVIEW_AUDIT_SHARE, settings.REVIEW_WHOLE_SHARE = 0.2, 0.5
+    found = [item for item in ask(lar, F("50-120", "unsure")) if item.kind == Kind.AUDIT]
+    assert found
+    assert {round(item.chance, 6) for item in found} == {0.6}
+
+
 def test_a_finding_called_bad_is_audited_with_the_piece_in_which_it_begins(lar: System, settings: Any) -> None:
     settings.REVIEW_AUDIT_SHARE = 0.2
     piece = next(piece for piece in Sampler("LAR", RUN).pieces(400) if Sampler("LAR", RUN).is_audited(piece))

@@ -122,6 +122,32 @@ def test_a_run_is_settled_when_nothing_of_it_waits(lar: System, ada: User) -> No
     assert labels(lar).is_settled
 
 
+def test_a_run_was_looked_at_as_a_whole_when_all_of_it_was_decided(
+    lar: System, ada: User, settings: pytest.FixtureRequest
+) -> None:
+    settings.REVIEW_WHOLE_SHARE = 1.0  # type: ignore[attr-defined]
+    everything = LumiSet.whole(LAST)
+    (finding,) = queue.queue(lar, F("5-9", "unsure", NOISE))
+    decide(actor=ada, item=finding, verdict="override")
+    assert not labels(lar).is_whole(everything)
+    for item in Item.objects.filter(state="open"):
+        decide(actor=ada, item=item, verdict="override")
+    assert labels(lar).is_whole(everything)
+    assert {word.stands_for for word in labels(lar).standing_for_themselves().words} == {1.0}
+
+
+def test_a_signed_run_is_whole_but_not_where_a_machine_was_believed(lar: System, chi: User) -> None:
+    from tests.precert import world as models
+
+    version = models.champion(lar)
+    queue.score(version, queue.take(), F("5-9", "bad", NOISE))
+    world.sign(run(), lar)
+    assert labels(lar).is_whole(LumiSet.whole(LAST))
+    precert.set_mode(actor=chi, system=lar, mode="auto", reason="The audit found nothing.")
+    review.sign_off(actor=None, run=run(), system=lar, stage="bulk")
+    assert not labels(lar).is_whole(LumiSet.whole(LAST))
+
+
 @pytest.fixture
 def audited(lar: System, ada: User, settings: pytest.FixtureRequest) -> Item:
     """An audit sample that Ada found good, in a run where the machine called everything else good."""

@@ -28,6 +28,8 @@ RECIPE = world.RECIPE["*"] | {
     "classifier": "boosting",
     "classifier_parameters": {"n_estimators": 25},
     "shares": [0.2, 0.3, 0.1, 0.4],
+    # Signatures of the first runs say the opposite of what is decided later: thresholds must not follow both.
+    "promise": "last",
 }
 # Of twice as many runs the last ten suffice for thresholds, and the others are learned from.
 LATER = RECIPE | {"shares": [0.2, 0.55, 0.05, 0.2]}

@@ -26,7 +26,7 @@ Page = Callable[[User | None], Client]
 
 @pytest.fixture(autouse=True)
 def nothing_is_sampled(settings: Any) -> None:
-    settings.REVIEW_AUDIT_SHARE = settings.REVIEW_BLIND_SHARE = 0.0
+    settings.REVIEW_AUDIT_SHARE = settings.REVIEW_BLIND_SHARE = settings.REVIEW_WHOLE_SHARE = 0.0
 
 
 @pytest.fixture
