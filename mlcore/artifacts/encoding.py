@@ -7,7 +7,6 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, is_dataclass
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -80,10 +79,6 @@ def _mapping(value: Any, parts: Parts, where: str, depth: int) -> Any:
     return {"$": "dict", "items": pairs}
 
 
-def _enum(value: Any, parts: Parts, where: str, depth: int) -> Any:
-    return {"$": "enum", "class": class_name(type(value)), "name": value.name}
-
-
 def _dtype(value: Any, parts: Parts, where: str, depth: int) -> Any:
     return {"$": "dtype", "name": value.str}
 
@@ -151,7 +146,6 @@ def _is_module(value: Any) -> bool:
 
 
 ENCODERS: list[tuple[Callable[[Any], bool], Callable[[Any, Parts, str, int], Any]]] = [
-    (lambda value: isinstance(value, Enum) and _is_of("mlcore")(value), _enum),
     (lambda value: isinstance(value, np.ndarray | np.generic), _array),
     (lambda value: type(value) in (list, tuple, set, frozenset), _sequence),
     (lambda value: isinstance(value, dict), _mapping),
@@ -224,13 +218,6 @@ def _read_object(stored: Any, parts: Parts) -> Any:
     return made
 
 
-def _read_enum(stored: Any, parts: Parts) -> Any:
-    cls = _read_class(stored["class"], parts)
-    if not issubclass(cls, Enum):
-        raise ArtifactUnsafe(f"{stored['class']} is no enumeration.")
-    return cls[stored["name"]]
-
-
 DECODERS: dict[str, Callable[[Any, Parts], Any]] = {
     "float": _read_float,
     "array": lambda stored, parts: parts.arrays[stored["key"]],
@@ -245,5 +232,4 @@ DECODERS: dict[str, Callable[[Any, Parts], Any]] = {
     "tensor": lambda stored, parts: parts.tensors[stored["key"]],
     "estimator": lambda stored, parts: parts.estimators[stored["key"]],
     "object": _read_object,
-    "enum": _read_enum,
 }

@@ -8,6 +8,7 @@ import math
 import os
 import pickle
 import warnings
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,13 +68,9 @@ def _rewrite_manifest(folder: Path, **changes: Any) -> None:
     (folder / "manifest.json").write_text(json.dumps({**stored, **changes}))
 
 
+plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text()
-    | st.sampled_from([np.float32(1.5), np.int8(3)]),
+    plain | st.sampled_from([np.float32(1.5), np.int8(3)]),
     lambda inner: (
         st.lists(inner)
         | st.lists(inner).map(tuple)
@@ -235,6 +232,21 @@ def test_a_manifest_that_is_none_is_refused(artifact: Path, content: bytes) -> N
         _load(artifact)
 
 
+@pytest.mark.parametrize("entry", [{"sha256": 1, "bytes": 2}, {"sha256": "00", "bytes": "2"}, {"sha256": "00"}, "00"])
+def test_a_manifest_without_hash_and_size_of_a_file_is_refused(artifact: Path, entry: Any) -> None:
+    files = json.loads((artifact / "manifest.json").read_text())["files"]
+    _rewrite_manifest(artifact, files={**files, "arrays.npz": entry})
+    with pytest.raises(ArtifactChanged, match="not a manifest"):
+        _load(artifact)
+
+
+def test_what_a_manifest_tells_is_plain_json_whatever_it_was(tmp_path: Path) -> None:
+    told = {"area": np.float64("nan"), "runs": {3}, "when": np.arange(2), "made in": tmp_path}
+    save(Box(1), tmp_path / "model", classes=(Box,), metrics=told)
+    read = read_manifest(tmp_path / "model").metrics
+    assert read == {"area": None, "runs": [3], "when": [0, 1], "made in": str(tmp_path)}
+
+
 def test_another_major_version_is_named(artifact: Path) -> None:
     _rewrite_manifest(artifact, format="2.3")
     with pytest.raises(ArtifactIncompatible, match=r"format 2\.3.*reads 1\.x"):
@@ -308,6 +320,14 @@ def test_a_foreign_type_or_function_in_an_estimator_is_refused(artifact: Path) -
             _load(artifact)
 
 
+def test_a_compressed_estimator_is_refused_before_it_fills_the_memory(artifact: Path) -> None:
+    with zipfile.ZipFile(artifact / "estimator-0.skops", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", "{}" + " " * 10_000_000)
+    _rewrite_manifest(artifact)
+    with pytest.raises(ArtifactUnsafe, match="compressed"):
+        _load(artifact)
+
+
 def test_compressed_content_is_refused_before_it_fills_the_memory(artifact: Path) -> None:
     np.savez_compressed(artifact / "arrays.npz", a0=np.zeros(10_000_000))
     _rewrite_manifest(artifact)
@@ -328,7 +348,7 @@ def test_compressed_content_is_refused_before_it_fills_the_memory(artifact: Path
         ({"$": "object", "class": "mlcore.histograms:Cube", "attributes": {}}, ArtifactIncompatible),
         ({"$": "object", "class": "mlcore.histograms:Axis", "attributes": {"__class__": 1}}, ArtifactUnsafe),
         ({"$": "object", "class": "mlcore.histograms:Axis", "attributes": {}, "state": {}}, ArtifactIncompatible),
-        ({"$": "enum", "class": "mlcore.histograms:Axis", "name": "x"}, ArtifactUnsafe),
+        ({"$": "enum", "class": "mlcore.simulate.machine:Mode", "name": "PHYSICS"}, ArtifactIncompatible),
         ({"$": "pickle", "value": "gASV"}, ArtifactIncompatible),
         ({"$": "array", "key": "a99"}, ArtifactIncompatible),
         ({"$": "dtype"}, ArtifactIncompatible),
