@@ -69,7 +69,8 @@ def claim_next(*, actor: User, items: QuerySet[Item] | None = None, after: int |
             if not candidates:
                 return None
             for key in candidates:
-                item = Item.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=key).first()
+                rows = Item.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
+                item = rows.select_related("run").defer("run__attributes").filter(pk=key).order_by().first()
                 if item is not None and item.state == ItemState.OPEN and _take(unit, item, now):
                     return item
             passed += candidates

@@ -30,7 +30,7 @@ from certifier.runs.models import Run
 
 from . import claims, services
 from .errors import AlreadyUndone, DecisionRefused
-from .labels import said_of_run
+from .labels import called_bad
 from .models import Action, Answer, Claim, Decision, Item, ItemState, SignOff
 from .rules import SIGNED, STAGES
 
@@ -174,14 +174,14 @@ def _record(unit: Unit, item: Item, meant: Meant, comment: str) -> list[Entry]:
 def _denied(item: Item, meant: Meant) -> list[Defect]:
     """Which defects are not there where data are called fine: the suspected one, those that are named, and those that
     earlier decisions about the same lumisections wrote."""
+    if not meant.good:
+        return []
     found = {defect.pk: defect for defect in meant.defects}
     suspected = suspected_of(item)
     if suspected is not None:
         found[suspected.pk] = suspected
-    keys = {
-        pk for said in said_of_run(item.run, item.system) if said.bad & meant.good for pk in said.decision.defects
-    } - set(found)  # fmt: skip
-    return [*found.values(), *Defect.objects.filter(pk__in=keys)] if meant.good else []
+    keys = {pk for bad, named in called_bad(item.run, item.system) if bad & meant.good for pk in named} - set(found)
+    return [*found.values(), *(Defect.objects.filter(pk__in=keys) if keys else ())]
 
 
 def _write(unit: Unit, wanted: Sequence[NewEntry]) -> list[Entry]:

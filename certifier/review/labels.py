@@ -91,6 +91,17 @@ def said_of_run(run: Run, system: System) -> list[Said]:
     return in_force(decisions_in_force().filter(item__run=run, item__system=system))
 
 
+def called_bad(run: Run, system: System) -> list[tuple[LumiSet, list[int]]]:
+    """Where an expert's last word is that something is wrong, with the keys of the defects; one narrow query."""
+    rows = Decision.objects.exclude(answer=Answer.UNDO).filter(undone_by=None, item__run=run, item__system=system)
+    found, later = [], LumiSet()
+    for good, bad, defects in rows.order_by("-id").values_list("good", "bad", "defects"):
+        if left := bad - later:
+            found.append((left, defects))
+        later = later | good | bad
+    return found
+
+
 def labels_of(system: System, *, runs: Iterable[int] | None = None) -> Iterator[Label]:
     """Every label of a system, in the order in which it was said: what `training` learns from.
 

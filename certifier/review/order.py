@@ -6,8 +6,7 @@ import math
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import ExpressionWrapper, F, FloatField, Func, QuerySet, Value
-from django.db.models.functions import Greatest
+from django.db.models import F, FloatField, Func, QuerySet, Value
 from django.utils import timezone
 
 from certifier.lumi import LumiSet
@@ -45,25 +44,29 @@ def uncertainty(scoring: Scoring, verdict: str, score: float | None, *, is_blind
     return max(4 * score * (1 - score), LEAST)
 
 
-class Seconds(Func):
-    """Seconds from 1970 to a moment, in the database."""
+class Urgency(Func):
+    """weight x (1 + days waited). One expression with the SQL written out: built of ten, it takes longer to put
+    together than to answer, several times for each key press. A clock that was set back makes nothing negative.
+    """
 
     output_field = FloatField()
 
-    def as_postgresql(self, compiler: Any, connection: Any, **more: Any) -> Any:
-        return self.as_sql(compiler, connection, template="EXTRACT(EPOCH FROM %(expressions)s)", **more)
+    def as_sql(  # type: ignore[override]
+        self, compiler: Any, connection: Any, larger: str = "GREATEST", seconds: str = "EXTRACT(EPOCH FROM {})",
+        **more: Any,
+    ) -> tuple[str, list[Any]]:  # fmt: skip
+        (weight, _), (since, _), (now, moment) = (compiler.compile(each) for each in self.source_expressions)
+        waited = f"{larger}(0.0, {now} - {seconds.format(since)})"
+        return f"({weight} * (1.0 + {waited} / {DAY_S}))", list(moment)
 
-    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
-        return self.as_sql(compiler, connection, template="((julianday(%(expressions)s) - 2440587.5) * 86400)", **more)
+    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> tuple[str, list[Any]]:
+        return self.as_sql(compiler, connection, larger="MAX", seconds="((julianday({}) - 2440587.5) * 86400)")
 
 
 def in_order(items: QuerySet[Item], now: datetime | None = None) -> QuerySet[Item]:
     """The most urgent first, with `urgency`: a day of waiting doubles what an item counts, two days treble it."""
-    seconds = (now or timezone.now()).timestamp()
-    # A clock that was set back makes nothing negative.
-    waited = Greatest(Value(0.0), Value(seconds) - Seconds(F("since")), output_field=FloatField())
-    urgency = ExpressionWrapper(F("weight") * (Value(1.0) + waited / Value(DAY_S)), output_field=FloatField())
-    return items.annotate(urgency=urgency).order_by("-urgency", "pk")
+    seconds = Value((now or timezone.now()).timestamp(), output_field=FloatField())
+    return items.annotate(urgency=Urgency(F("weight"), F("since"), seconds)).order_by("-urgency", "pk")
 
 
 def reason(item: Item, now: datetime | None = None) -> str:

@@ -95,6 +95,12 @@ HEAVY = (
     "scoring__version__guarantee",
     "scoring__version__lineage",
 )
+# What a line in the list names: a list has thirty, and every decision answers with it.
+IN_A_LINE = (
+    "lumisections", "verdict", "is_blind", "state", "recorded_inv_nb", "weight", "since", "came_from_id",
+    "what_changed", "run__number", "system__code", "claim__by_id", "claim__by_name", "claim__until",
+    "finding__suspected_defect",
+)  # fmt: skip
 
 
 def with_words(items: QuerySet[Item]) -> QuerySet[Item]:
@@ -106,7 +112,12 @@ def with_words(items: QuerySet[Item]) -> QuerySet[Item]:
 def waiting(user: Any, filters: Filters, now: datetime | None = None) -> QuerySet[Item]:
     """The open items of a person's systems, the most urgent first, with what a line in the list names."""
     rows = filters.apply(reviewable(user), user).select_related("run", "system", "claim", "finding")
-    return in_order(rows.defer("run__attributes", "finding__evidence"), now)
+    return in_order(rows.only(*IN_A_LINE), now)
+
+
+def how_many(user: Any, filters: Filters) -> int:
+    """That wait."""
+    return filters.apply(reviewable(user), user).order_by().count()
 
 
 def first_free(user: Any, filters: Filters) -> Item | None:
@@ -148,7 +159,8 @@ def just_decided(user: Any, filters: Filters) -> list[Decision]:
     rows = Decision.objects.filter(by=user, undone_by=None, item__state=ItemState.DECIDED).exclude(answer=Answer.UNDO)
     if filters.system:
         rows = rows.filter(item__system__code__iexact=filters.system)
-    return list(rows.select_related("item__run", "item__system").order_by("-id")[:JUST_DECIDED])
+    named = ("good", "bad", "item__lumisections", "item__run__number")
+    return list(rows.select_related("item__run").only(*named).order_by("-id")[:JUST_DECIDED])
 
 
 # --- how far it is --------------------------------------------------------------------------------------------

@@ -169,9 +169,9 @@ def release(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _held(request: HttpRequest, item: Item) -> HttpResponse:
-    page = ReviewPage(request.user, request.POST, item)
+    page = ReviewPage(request.user, request.POST, queue.find_item(item.pk))
     if _htmx(request):
-        return render(request, "review/_held.html", {"page": page, "item": item})
+        return render(request, "review/_held.html", {"page": page, "item": page.item})
     return redirect(item_address(item, page.filters.query))
 
 

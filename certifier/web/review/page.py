@@ -92,7 +92,7 @@ class ReviewPage:
         """How many wait behind the filters."""
         if len(self._waiting) <= SHOWN_IN_LIST:
             return len(self._waiting)
-        return queue.waiting(self.user, self.filters).order_by().count()
+        return queue.how_many(self.user, self.filters)
 
     @property
     def more(self) -> int:
@@ -140,7 +140,7 @@ class ReviewPage:
 
     @cached_property
     def claim(self) -> Claim | None:
-        return claims.live_claim(self.item) if self.item is not None else None
+        return claims.live_claim_of(self.item) if self.item is not None else None
 
     @property
     def is_mine(self) -> bool:

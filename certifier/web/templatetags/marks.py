@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 from django import template
@@ -40,10 +41,16 @@ def mark(state: str, word: str = "", *, hide_word: bool = False, title: str = ""
 
     `hide_word=True` leaves the word to screen readers and the tooltip. Raises ValueError on an unknown state.
     """
-    shape = SHAPES.get(str(state).lower())
+    return _drawn(str(state).lower(), str(word), hide_word, str(title))
+
+
+@functools.lru_cache(maxsize=1024)
+def _drawn(state: str, word: str, hide_word: bool, title: str) -> SafeString:
+    """Lists have a mark on every line, and there are few different ones."""
+    shape = SHAPES.get(state)
     if shape is None:
         raise ValueError(f"There is no state {state!r}; use one of {', '.join(SHAPES)}.")
-    word = str(word) or shape.word
+    word = word or shape.word
     title = title or (word if hide_word else "")
     return format_html(
         '<span class="mark mark-{}"{}><i class="mark-glyph" aria-hidden="true">{}</i><span{}>{}</span></span>',
