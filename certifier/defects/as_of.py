@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from certifier.lumi import RunSelection
 
@@ -57,6 +58,17 @@ def as_of(tag: Tag | str | None) -> AsOf:
         at=found.created_at,
         description=found.description,
     )
+
+
+def known_tags(count: int, at: datetime | None) -> list[Tag]:
+    """Every tag, the newest first, for who has read how many there are and when the newest was made. Tags never change,
+    so what was read for these is kept: no query while nobody makes one."""
+    return list(_tags(count, at)) if count else []
+
+
+@lru_cache(maxsize=2)
+def _tags(count: int, at: datetime | None) -> tuple[Tag, ...]:
+    return tuple(Tag.objects.only("name", "entry_id", "logic_id", "runs", "created_at", "description"))
 
 
 def tag_named(name: str) -> Tag:

@@ -148,6 +148,7 @@ def facts_of(meaning: Meaning) -> list[tuple[str, str]]:
         ("system", meaning.system_code),
         ("kind", "virtual" if meaning.is_virtual else "primary"),
         ("tolerance", "intolerable" if meaning.intolerable else "tolerable"),
+        *([("comment", "required")] if meaning.needs_comment else []),
         ("defined since", f"logic {meaning.since}"),
     ]
 
@@ -225,6 +226,7 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
             "description": defect.description,
             "expression": defect.expression,
             "intolerable": defect.intolerable,
+            "needs_comment": defect.needs_comment,
             "version": meaning.since,
         },
     )

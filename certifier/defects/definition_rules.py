@@ -14,7 +14,7 @@ from .logic_at import Definitions, Meaning, build
 from .naming import check_name, did_you_mean, key_of, quoted
 
 MAX_DESCRIPTION = 10_000
-CHANGEABLE = {"name", "system", "description", "expression", "intolerable"}
+CHANGEABLE = {"name", "system", "description", "expression", "intolerable", "needs_comment"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class NewDefect:
     description: str = ""
     expression: str | None = None
     intolerable: bool = False
+    needs_comment: bool = False
 
 
 def system_named(system: System | str) -> System:
@@ -64,11 +65,12 @@ def check_name_is_free(name: str, head: Definitions, *, but: int | None = None) 
 def new_meaning(new: NewDefect, system: System, version: int) -> Meaning:
     """The first definition of a defect that has no key yet (0)."""
     check_description(new.description)
-    return Meaning(0, new.name, system.pk, system.code, new.description, new.expression, new.intolerable, version)
+    what = (new.name, system.pk, system.code, new.description, new.expression, new.intolerable)
+    return Meaning(0, *what, version, new.needs_comment)
 
 
 def changed_meaning(before: Meaning, version: int, changed: dict[str, Any]) -> Meaning:
-    """The definition with some of name, system, description, expression and intolerable changed; its kind stays."""
+    """The definition with some of its fields (`CHANGEABLE`) changed; its kind stays."""
     unknown = set(changed) - CHANGEABLE
     if unknown:
         raise TypeError(f"a defect has no {', '.join(sorted(unknown))}")
@@ -171,6 +173,7 @@ def difference(before: Meaning, after: Meaning) -> dict[str, list[Any]]:
         "description": (before.description, after.description),
         "expression": (before.expression, after.expression),
         "intolerable": (before.intolerable, after.intolerable),
+        "needs_comment": (before.needs_comment, after.needs_comment),
     }
     return {field: [old, new] for field, (old, new) in pairs.items() if old != new}
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from certifier.lumi import LumiSet
 from certifier.runs.models import Run
-from certifier.runs.profile import profile_of
+from certifier.runs.profile import Profile, profile_of
 
 from .entry_input import NewEntry, Resolved, resolve_all
 from .logic_at import LogicAt, logic_at
@@ -57,19 +57,53 @@ def together(effects: Sequence[Effect]) -> list[SameEffect]:
     return [SameEffect(group[0], [other.defect for other in group[1:]]) for group in groups.values()]
 
 
+@dataclass(frozen=True)
+class Change:
+    """A run before and after some entries that nobody has recorded yet: the states of its primary defects by key."""
+
+    run: Run
+    logic: LogicAt
+    resolved: Sequence[Resolved]
+    before: Mapping[int, State]
+    after: Mapping[int, State]
+
+    def present(self, names: Sequence[str], ignore: Collection[str] = ()) -> tuple[LumiSet, LumiSet]:
+        """Where any of these virtual defects is present, before and after; primaries are named as well."""
+        return tuple(self._any(states, names, ignore) for states in (self.before, self.after))  # type: ignore[return-value]
+
+    def _any(self, states: Mapping[int, State], names: Sequence[str], ignore: Collection[str]) -> LumiSet:
+        named, domain = _named(self.logic, states), self.run.domain
+        evaluation = self.logic.logic.evaluate(named, domain, ignore=ignore, only=names)
+        together = LumiSet()
+        for name in names:
+            together |= evaluation.present(name)
+        return together
+
+
+def change_of(run: Run, entries: Sequence[NewEntry], *, comments_demanded: bool = True) -> Change:
+    """What recording the entries would come to. Raises EntriesRefused as recording does. Nothing is written."""
+    resolved = resolve_all(entries, comments_demanded=comments_demanded)
+    now = {defect: state_of(said) for defect, said in said_of_run(run.pk).items()}
+    then = dict(now)
+    for one in resolved:
+        then[one.defect.pk] = _after(then.get(one.defect.pk, NOTHING), one)
+    return Change(run, logic_at(), resolved, now, then)
+
+
 def effects_of(run: Run, entries: Sequence[NewEntry]) -> list[Effect]:
     """The defects that would change, virtual ones first, and of these the one that depends on most defects.
 
     Raises EntriesRefused as recording does. Nothing is written.
     """
-    resolved = resolve_all(entries)
-    now = {defect: state_of(said) for defect, said in said_of_run(run.pk).items()}
-    then = dict(now)
-    for one in resolved:
-        then[one.defect.pk] = _after(then.get(one.defect.pk, NOTHING), one)
-    logic = logic_at()
-    before, after = (_present(logic, states, run) for states in (now, then))
-    profile = profile_of(run)
+    return effects(change_of(run, entries), profile_of(run))
+
+
+def effects(change: Change, profile: Profile) -> list[Effect]:
+    """As `effects_of`, of a change that is known already."""
+    logic, run = change.logic, change.run
+    before, after = (
+        logic.logic.evaluate(_named(logic, states), run.domain).bits for states in (change.before, change.after)
+    )
     found = []
     for name, meaning in logic.definitions.items():
         becomes_present = LumiSet.from_bits(after.get(name, 0) & ~before.get(name, 0))
@@ -93,7 +127,6 @@ def _after(state: State, one: Resolved) -> State:
     return State(present | bits, absent, recoverable | (bits if entry.recoverable else 0))
 
 
-def _present(logic: LogicAt, states: Mapping[int, State], run: Run) -> Mapping[str, int]:
+def _named(logic: LogicAt, states: Mapping[int, State]) -> dict[str, int]:
     by_defect = logic.definitions.by_defect
-    named = {by_defect[defect].name: state.present for defect, state in states.items() if defect in by_defect}
-    return logic.logic.evaluate(named, run.domain).bits
+    return {by_defect[defect].name: state.present for defect, state in states.items() if defect in by_defect}

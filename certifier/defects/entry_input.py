@@ -50,6 +50,7 @@ class KnownDefect(NamedTuple):
     name: str
     system: int
     expression: str | None
+    needs_comment: bool = False
 
 
 class Resolved(NamedTuple):
@@ -73,7 +74,8 @@ class Refusal(Exception):
 class Register:
     """The runs and defects that some entries speak of, read at once."""
 
-    def __init__(self, runs: Collection[int], defects: Collection[str]) -> None:
+    def __init__(self, runs: Collection[int], defects: Collection[str], *, comments_demanded: bool = True) -> None:
+        self._comments_demanded = comments_demanded
         self._runs = known_runs(runs)
         self._defects = known_defects(defects)
         self._all_names: list[str] | None = None
@@ -135,6 +137,8 @@ class Register:
         defect = self.defect(entry.defect)
         lumisections = self.lumisections(entry.lumisections, run)
         check_comment(entry.comment)
+        if defect.needs_comment and self._comments_demanded and not entry.comment.strip():
+            raise Refusal("comment", f"{defect.name} is not recorded without a comment: say what was seen, and where.")
         if entry.user is not None and not 0 < len(entry.user) <= MAX_USER:
             raise Refusal("user", f"A user name has 1 to {MAX_USER} characters.")
         if entry.entered_at is not None and entry.entered_at.tzinfo is None:
@@ -149,9 +153,13 @@ def check_comment(comment: str) -> None:
         raise Refusal("comment", "The comment holds the character NUL, which cannot be stored.")
 
 
-def resolve_all(entries: Sequence[NewEntry]) -> list[Resolved]:
-    """Every entry against the books. Raises EntriesRefused that names each bad one by its index."""
-    register = Register({entry.run for entry in entries}, {entry.defect for entry in entries})
+def resolve_all(entries: Sequence[NewEntry], *, comments_demanded: bool = True) -> list[Resolved]:
+    """Every entry against the books. What was said elsewhere before may lack the comment that is demanded now.
+
+    Raises EntriesRefused that names each bad one by its index.
+    """
+    names = {entry.defect for entry in entries}
+    register = Register({entry.run for entry in entries}, names, comments_demanded=comments_demanded)
     resolved: list[Resolved] = []
     errors: list[ErrorItem] = []
     for index, entry in enumerate(entries):
@@ -182,6 +190,6 @@ def known_defects(names: Iterable[str]) -> Mapping[str, KnownDefect]:
     if len(keys) <= SOUGHT_AT_ONCE:
         rows = rows.filter(name_key__in=keys)
     return {
-        key: KnownDefect(pk, name, system, expression)
-        for key, pk, name, system, expression in rows.values_list("name_key", "pk", "name", "system_id", "expression")
+        key: KnownDefect(*known)
+        for key, *known in rows.values_list("name_key", "pk", "name", "system_id", "expression", "needs_comment")
     }

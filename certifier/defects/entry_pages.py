@@ -1,8 +1,8 @@
-"""Pages of entries: recording a defect, uploading text, the history of a run."""
+"""Pages of entries: uploading text, the history of a run. Recording one joins rooms: see `certifier.web.recording`."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -16,70 +16,16 @@ from django_htmx.http import HttpResponseClientRedirect
 from certifier.accounts import permissions
 from certifier.accounts.models import User
 from certifier.audit.errors import CertifierError
-from certifier.runs.models import Run
 from certifier.runs.selectors import find_run
 
-from . import selectors, services, upload, upload_text
+from . import selectors, upload, upload_text
 from .as_of import as_of
 from .definition_pages import tag_names, varied, wants_part
-from .effects import Effect, effects_of, together
-from .forms import HistoryForm, RecordForm, UploadForm, place_errors, recordable
-from .logic_at import logic_at
-from .models import Source
+from .forms import HistoryForm, UploadForm
 
 HISTORY_PAGE = 200
-SHOWN_EFFECTS = 6
 SHOWN_LINES = 500
-FROM_ADDRESS = ("defect", "lumisections", "state", "comment")
-RECORD_FORM, PREVIEW = "record-form", "upload-preview"
-
-
-def record_form(user: Any, data: Any = None, initial: dict[str, Any] | None = None) -> RecordForm:
-    """The form of `defects/_record_form.html`; the run page shows it as well."""
-    return RecordForm(data, names=recordable(logic_at().definitions, user), initial=initial)
-
-
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-def record(request: HttpRequest, run: int) -> HttpResponse:
-    """Record one entry. The button “Effect” says what it would change, and writes nothing."""
-    permissions.require(permissions.can_view(request.user))
-    of_run = find_run(run)
-    if request.method != "POST":
-        given = {name: request.GET[name] for name in FROM_ADDRESS if name in request.GET}
-        return _record_page(request, of_run, record_form(request.user, initial=given))
-    form = record_form(request.user, request.POST)
-    if not form.is_valid():
-        return _record_page(request, of_run, form)
-    entry = form.entry(run)
-    try:
-        if "effect" in request.POST:
-            return _record_page(request, of_run, form, effects=effects_of(of_run, [entry]))
-        [row] = services.record_entries(actor=cast("User", request.user), entries=[entry], source=Source.PAGE)
-    except CertifierError as error:
-        place_errors(form, error)
-        return _record_page(request, of_run, form)
-    state = form.cleaned_data["state"]
-    messages.success(request, f"{row.defect.name} is recorded as {state} on {row.lumisections} of run {run}.")
-    return _go(request, reverse("web:run", args=[run]))
-
-
-def _record_page(
-    request: HttpRequest, run: Run, form: RecordForm, *, effects: list[Effect] | None = None
-) -> HttpResponse:
-    groups = together(effects or [])
-    context: dict[str, Any] = {
-        "form": form,
-        "run": run,
-        "asked": effects is not None,
-        "effects": groups[:SHOWN_EFFECTS],
-        "more_effects": max(0, len(groups) - SHOWN_EFFECTS),
-    }
-    template = "defects/_record_form.html"
-    if not wants_part(request, RECORD_FORM):
-        template = "defects/record.html"
-        context["now"] = [one for one in selectors.run_defects(run).defects if not one.virtual]
-    return varied(render(request, template, context, status=422 if form.errors else 200))
+PREVIEW = "upload-preview"
 
 
 def _go(request: HttpRequest, address: str) -> HttpResponse:

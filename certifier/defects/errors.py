@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from certifier.audit.errors import CertifierError, Conflict, ErrorItem, NotFound, TooLarge
+
+if TYPE_CHECKING:
+    from .models import Entry
 
 # A file of nonsense has as many errors as lines; a reader mends the first of them.
 SHOWN_ERRORS = 100
@@ -36,6 +41,26 @@ class EntriesRefused(CertifierError):
         if len(errors) > len(shown):
             shown.append({"message": f"{len(errors) - len(shown)} more errors are not shown. Nothing was recorded."})
         super().__init__(errors[0]["message"], errors=shown)
+
+
+class EnteredMeanwhile(Conflict):
+    """Somebody said something of the same lumisections since the form was shown. `entries`, the earliest first."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        who = ", ".join(dict.fromkeys(entry.user for entry in entries))
+        super().__init__(
+            f"Meanwhile {who} recorded the same defect on some of these lumisections. Nothing of yours was recorded. "
+            "Look at the difference; record again if yours is still to hold."
+        )
+        self.entries = entries
+
+
+class NothingToUndo(Conflict):
+    """Later entries hold wherever the entry held."""
+
+
+class UnknownEntry(NotFound):
+    """No entry has that number."""
 
 
 class TooManyEntries(TooLarge):

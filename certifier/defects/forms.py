@@ -70,6 +70,9 @@ class DefineForm(LowerCaseLabels):
         help_text="Makes the defect virtual: and, or, not, parentheses; or a list such as A B !C, which means or.",
     )
     intolerable = forms.BooleanField(required=False, help_text="Where it is present, data are not fit for physics.")
+    needs_comment = forms.BooleanField(
+        required=False, label="needs a comment", help_text="Nobody may record it without saying why."
+    )
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, systems: list[System], virtual: bool | None = None, **kwargs: Any) -> None:
@@ -80,10 +83,12 @@ class DefineForm(LowerCaseLabels):
             del self.fields["expression"]
         elif virtual:
             self.fields["expression"].required = True
+            del self.fields["needs_comment"]
 
     def definition(self) -> dict[str, Any]:
         """The fields as services take them."""
-        values = {name: self.cleaned_data[name] for name in ("name", "system", "description", "intolerable")}
+        names = ("name", "system", "description", "intolerable", "needs_comment")
+        values = {name: self.cleaned_data[name] for name in names if name in self.fields}
         if "expression" in self.fields:
             values["expression"] = self.cleaned_data["expression"] or None
         return values
@@ -93,13 +98,20 @@ class RecordForm(LowerCaseLabels):
     """Something to say about a run. `names` are the defects to choose from."""
 
     defect = forms.CharField(
-        max_length=200, widget=forms.TextInput(attrs={"list": "recordable", "autocomplete": "off"})
+        max_length=200,
+        widget=forms.TextInput(
+            attrs={"list": "recordable", "autocomplete": "off", "spellcheck": "false", "data-key": "d"}
+        ),
     )
     lumisections = forms.CharField(
-        max_length=20_000, help_text="1-4 9 20-End, or all.", widget=forms.TextInput(attrs={"autocomplete": "off"})
+        max_length=20_000,
+        help_text="1-4 9 20-End, or all.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "data-key": "l"}),
     )
     state = forms.ChoiceField(choices=STATES, initial=PRESENT, widget=forms.RadioSelect)
-    comment = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    comment = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2, "dir": "auto", "data-key": "c"}))
+    # The highest entry of the run when the form was shown: what came later, its reader has not seen.
+    seen = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, names: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -30,6 +30,7 @@ class Meaning:
     expression: str | None
     intolerable: bool
     since: int
+    needs_comment: bool = False
 
     @property
     def is_virtual(self) -> bool:
@@ -79,6 +80,12 @@ def logic_at(version: int | None = None) -> LogicAt:
     return _build(version, LogicVersion.objects.values_list("at", flat=True).get(number=version))
 
 
+def logic_built(number: int | None, at: datetime | None) -> LogicAt:
+    """For who has read already which version is the newest, and when it was made; None before the first. No query when
+    this process has built it before."""
+    return _build(number or 0, at)
+
+
 @lru_cache(maxsize=16)
 def _build(version: int, at: datetime | None) -> LogicAt:
     return build(read_definitions(version))
@@ -97,7 +104,15 @@ def read_definitions(version: int) -> Definitions:
         Definition.objects.filter(version_id__lte=version)
         .order_by("defect_id", "version_id")
         .values_list(
-            "defect_id", "name", "system_id", "system__code", "description", "expression", "intolerable", "version_id"
+            "defect_id",
+            "name",
+            "system_id",
+            "system__code",
+            "description",
+            "expression",
+            "intolerable",
+            "version_id",
+            "needs_comment",
         )
     )
     newest: dict[int, Meaning] = {row[0]: Meaning(*row) for row in rows}

@@ -40,6 +40,7 @@ class Defect(models.Model):
     # Null for a primary defect, the canonical expression for a virtual one. The kind never changes.
     expression = models.TextField(null=True, blank=True)  # noqa: DJ001 - null is another kind, not an empty text
     intolerable = models.BooleanField(default=False)
+    needs_comment = models.BooleanField(default=False, help_text="nobody may record it without saying why")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -63,6 +64,7 @@ class Definition(AppendOnlyModel):
     description = models.TextField(blank=True)
     expression = models.TextField(null=True)  # noqa: DJ001 - as in Defect
     intolerable = models.BooleanField()
+    needs_comment = models.BooleanField(default=False)
 
     class Meta(AppendOnlyModel.Meta):
         ordering = ["defect", "version"]
@@ -79,6 +81,10 @@ class Source(models.TextChoices):
     IMPORT = "import", "import"
     REVIEW = "review", "review"
     ROBOT = "robot", "robot"
+
+
+# Where somebody speaks now, and may be asked to say why. What was said elsewhere before is taken as it is.
+SPOKEN = frozenset({Source.PAGE, Source.REST, Source.UPLOAD, Source.ROBOT})
 
 
 class Entry(AppendOnlyModel):

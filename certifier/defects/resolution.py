@@ -45,6 +45,7 @@ class Said(NamedTuple):
     user: str
     comment: str
     entered_at: datetime
+    entry: int = 0
 
 
 class Interval(NamedTuple):
@@ -157,11 +158,9 @@ def said_of_run(run: int, *, up_to: int | None = None) -> dict[int, list[Said]]:
     if up_to is not None:
         rows = rows.filter(id__lte=up_to)
     found: dict[int, list[Said]] = {}
-    payload = ("present", "recoverable", "user", "comment", "entered_at")
-    for defect, lumisections, present, recoverable, user, comment, at in rows.values_list(
-        "defect_id", "lumisections", *payload
-    ):
-        found.setdefault(defect, []).append(Said(lumisections.bits, present, recoverable, user, comment, at))
+    payload = ("present", "recoverable", "user", "comment", "entered_at", "id")
+    for defect, lumisections, *said in rows.values_list("defect_id", "lumisections", *payload):
+        found.setdefault(defect, []).append(Said(lumisections.bits, *said))
     return found
 
 

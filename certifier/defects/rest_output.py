@@ -35,6 +35,7 @@ def meaning_output(meaning: Meaning) -> dict[str, Any]:
         "description": meaning.description,
         "expression": meaning.expression,
         "intolerable": meaning.intolerable,
+        "needs_comment": meaning.needs_comment,
     }
 
 

@@ -18,7 +18,7 @@ from .errors import UnknownDefect, UnknownFilter
 from .logic_at import Definitions, LogicAt, Meaning, logic_at
 from .models import Defect, Definition, Entry, Tag
 from .naming import did_you_mean, key_of, quoted
-from .resolution import State, intervals, said_of_run, state_of, states
+from .resolution import Said, State, intervals, said_of_run, state_of, states
 
 VIRTUAL_USER = "virtual"
 
@@ -59,6 +59,8 @@ class RunDefects:
     lumisections: LumiSet
     tag: str
     defects: Sequence[DefectInRun] = field(default_factory=list)
+    # The highest entry of the run (at the tag) by key of the system whose defect it is about.
+    newest: Mapping[int, int] = field(default_factory=dict)
 
 
 # --- the defects of one run -------------------------------------------------------------------------------------
@@ -108,7 +110,16 @@ def run_defects(
         found += [_virtual(meaning, evaluation, recoverable[meaning.name], domain) for meaning in virtuals]
     shown = [one for one in found if one is not None and (one.present or (absent and not one.virtual))]
     shown.sort(key=lambda one: key_of(one.defect))
-    return RunDefects(run.number, run.domain, moment.name, shown)
+    return RunDefects(run.number, run.domain, moment.name, shown, _newest(said, definitions))
+
+
+def _newest(said: Mapping[int, Sequence[Said]], definitions: Definitions) -> dict[int, int]:
+    newest: dict[int, int] = {}
+    for defect, entries in said.items():
+        meaning = definitions.by_defect.get(defect)
+        if meaning is not None:
+            newest[meaning.system] = max(newest.get(meaning.system, 0), entries[-1].entry)
+    return newest
 
 
 def _primary(meaning: Meaning, said: Sequence[Any], domain: int, absent: bool) -> DefectInRun | None:

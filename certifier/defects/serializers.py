@@ -67,6 +67,7 @@ class DefectInput(Strict):
         help_text="makes the defect virtual: `and or not ( )`, or a list such as `A B !C`, which means or",
     )
     intolerable = Flag(required=False)
+    needs_comment = Flag(required=False, help_text="of a primary defect: nobody may record it without a comment")
 
 
 class DefectOutput(serializers.Serializer[Any]):
@@ -77,6 +78,7 @@ class DefectOutput(serializers.Serializer[Any]):
     description = serializers.CharField()
     expression = serializers.CharField(allow_null=True, help_text="null for a primary defect")
     intolerable = serializers.BooleanField()
+    needs_comment = serializers.BooleanField()
 
 
 class EntryInput(serializers.Serializer[Any]):

@@ -25,15 +25,19 @@ from .entry_input import ENTRIES_PER_REQUEST, NewEntry, Resolved, resolve_all
 from .errors import (
     DefinitionChanged,
     EntriesRefused,
+    NothingToUndo,
     TagExists,
     TagRefused,
     TooManyEntries,
     UnknownDefect,
+    UnknownEntry,
 )
 from .logic_at import Meaning, logic_at
-from .models import Defect, Definition, Entry, LogicVersion, Source, Tag
+from .meanwhile import check_nothing_newer
+from .models import SPOKEN, Defect, Definition, Entry, LogicVersion, Source, Tag
 from .naming import check_tag_name, did_you_mean, key_of, quoted
 from .resolution import settle
+from .undoing import restoring, visible_of
 
 MAX_RUNS_TEXT = 20_000
 ENTRIES_PER_INSERT = 2_000
@@ -47,6 +51,7 @@ __all__ = [
     "define_defect",
     "define_defects",
     "record_entries",
+    "undo_entry",
 ]
 
 
@@ -58,13 +63,21 @@ def define_defect(
     description: str = "",
     expression: str | None = None,
     intolerable: bool = False,
+    needs_comment: bool = False,
 ) -> Defect:
     """A new defect, primary, or virtual when it has an expression. Experts of its system and coordinators only.
 
     Makes a new logic version. Raises DefectExists (ignoring case, over both kinds), and DefinitionRefused or another
     CertifierError naming the field: no name, unknown system, an expression that is none, unknown names in it.
     """
-    new = NewDefect(name=name, system=system, description=description, expression=expression, intolerable=intolerable)
+    new = NewDefect(
+        name=name,
+        system=system,
+        description=description,
+        expression=expression,
+        intolerable=intolerable,
+        needs_comment=needs_comment,
+    )
     return define_defects(actor=actor, definitions=[new])[0]
 
 
@@ -92,7 +105,8 @@ def define_defects(*, actor: User | None, definitions: Sequence[NewDefect]) -> l
 def change_defect(
     *, actor: User | None, defect: Defect | str, expected_version: int | None = None, **changed: Any
 ) -> Defect:
-    """Change what a defect is called or means: any of name, system, description, expression, intolerable.
+    """Change what a defect is called or means: any of name, system, description, expression, intolerable,
+    needs_comment.
 
     Experts of its system (of both, when it moves) and coordinators only. What is changed makes a new logic version;
     tags keep theirs. A new name is written into the expressions of HEAD that use the old one, as definitions of the
@@ -150,12 +164,13 @@ def _row(meaning: Meaning) -> Defect:
         description=meaning.description,
         expression=meaning.expression,
         intolerable=meaning.intolerable,
+        needs_comment=meaning.needs_comment,
     )
 
 
 def _store(meanings: Sequence[Meaning]) -> None:
     """Copy the definitions in force into the rows that others join."""
-    fields = ["name", "name_key", "system", "description", "expression", "intolerable"]
+    fields = ["name", "name_key", "system", "description", "expression", "intolerable", "needs_comment"]
     Defect.objects.bulk_update([_row(meaning) for meaning in meanings], fields, batch_size=100)
 
 
@@ -170,6 +185,7 @@ def _write_version(unit: Unit, actor: User | None, number: int, summary: str, me
             description=meaning.description,
             expression=meaning.expression,
             intolerable=meaning.intolerable,
+            needs_comment=meaning.needs_comment,
         )
         for meaning in meanings
     )
@@ -181,10 +197,14 @@ def _write_version(unit: Unit, actor: User | None, number: int, summary: str, me
 # --- entries ----------------------------------------------------------------------------------------------------
 
 
-def record_entries(*, actor: User | None, entries: Sequence[NewEntry], source: str) -> list[Entry]:
+def record_entries(
+    *, actor: User | None, entries: Sequence[NewEntry], source: str, seen: int | None = None
+) -> list[Entry]:
     """Say that defects are present or absent on lumisections: all entries or none; a later one wins where they overlap.
 
-    Shifters, experts of the defects' systems, and coordinators. Only primary defects, only lumisections of the run.
+    Shifters, experts of the defects' systems, and coordinators. Only primary defects, only lumisections of the run, and
+    not without a comment where the definition demands one. With `seen`, the highest entry that the person had before
+    their eyes, EnteredMeanwhile is raised when there is a later one on the same lumisections of the same defect.
     Returns the rows in the order given, ids ascending. Raises EntriesRefused with the index and field of each bad
     entry, TooManyEntries above 20,000 of them.
     """
@@ -197,9 +217,11 @@ def record_entries(*, actor: User | None, entries: Sequence[NewEntry], source: s
             f"{len(entries)} entries are too many at once; send at most {ENTRIES_PER_REQUEST} per request."
         )
     with unit_of_work(actor) as unit:
-        resolved = resolve_all(entries)
+        resolved = resolve_all(entries, comments_demanded=source in SPOKEN)
         for system in sorted({one.defect.system for one in resolved}):
             permissions.require(permissions.can_record_defects(actor, system))
+        if seen is not None:
+            check_nothing_newer(resolved, seen)
         now = timezone.now()
         rows = [
             Entry(
@@ -219,6 +241,30 @@ def record_entries(*, actor: User | None, entries: Sequence[NewEntry], source: s
         rows = Entry.objects.bulk_create(rows, batch_size=ENTRIES_PER_INSERT)
         _tell_of_entries(unit, resolved, rows, source)
     return rows
+
+
+def undo_entry(*, actor: User | None, entry: int) -> list[Entry]:
+    """Take an entry (its number) back, by new ones that say again what held before it, wherever it is the last word.
+
+    Whoever may record the defect. Raises UnknownEntry, and NothingToUndo when later entries hold everywhere.
+    """
+    with unit_of_work(actor) as unit:
+        found = Entry.objects.select_related("run", "defect").filter(pk=entry).first() if 0 < entry < 2**63 else None
+        if found is None:
+            raise UnknownEntry(f"There is no entry {entry}.")
+        permissions.require(permissions.can_record_defects(actor, found.defect.system_id))
+        Run.objects.select_for_update().get(pk=found.run_id)
+        rows = list(Entry.objects.filter(run_id=found.run_id, defect_id=found.defect_id).order_by("id"))
+        where = visible_of(found, [row for row in rows if row.pk > found.pk])
+        if not where:
+            raise NothingToUndo(
+                f"Entry {entry} holds nowhere any more: later entries of {found.defect.name} cover all of its "
+                "lumisections. Look at the history, and undo the last of them."
+            )
+        wanted = restoring(found, [row for row in rows if row.pk < found.pk], where)
+        written = record_entries(actor=actor, entries=wanted, source=Source.PAGE)
+        unit.audit("defects.undo_entry", f"entry {entry}", {"lumisections": str(where), "by": written[0].pk})
+    return written
 
 
 def _tell_of_entries(unit: Unit, resolved: Sequence[Resolved], rows: Sequence[Entry], source: str) -> None:

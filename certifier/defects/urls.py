@@ -12,7 +12,6 @@ urlpatterns = [
     path("d/<str:name>/", definition_pages.definition, name="definition"),
     path("d/<str:name>/edit/", definition_pages.edit, name="edit"),
     path("upload/", entry_pages.upload_page, name="upload"),
-    path("runs/<int:run>/record/", entry_pages.record, name="record"),
     path("runs/<int:run>/history/", entry_pages.history, name="history"),
     path("tags/", tag_pages.tags, name="tags"),
     path("tags/<str:name>/", tag_pages.tag, name="tag"),

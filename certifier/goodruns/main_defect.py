@@ -12,6 +12,8 @@ def main_virtual_defect(now: LogicAt) -> str | None:
     primary defects (the first by name of several such). None when no virtual defect is defined.
     """
     logic, definitions = now
+    if not any(True for _ in definitions.virtuals()):
+        return None
     for require in (
         GoodRunList.objects.filter(origin=Origin.BUILT).order_by("-id").values_list("require", flat=True)[:1]
     ):

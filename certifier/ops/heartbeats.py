@@ -6,10 +6,12 @@ about messages: whatever was sent before that heartbeat has left the queue.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Subquery
 from django.utils import timezone
 
 from .models import Heartbeat
@@ -64,9 +66,9 @@ class QueueHealth:
         return f"Nothing has been heard from a worker of the queue “{self.queue}” for {silence}."
 
 
-def queue_health() -> list[QueueHealth]:
-    """One line per queue, in the order of settings.QUEUES. One query."""
-    heard, now = newest_heartbeats(), timezone.now()
+def queue_health(heard: Mapping[str, datetime] | None = None) -> list[QueueHealth]:
+    """One line per queue, in the order of settings.QUEUES. One query, none when `heard` is known."""
+    heard, now = newest_heartbeats() if heard is None else heard, timezone.now()
     return [
         QueueHealth(queue, at, max((now - at).total_seconds(), 0.0) if at else None)
         for queue in settings.QUEUES
@@ -74,6 +76,15 @@ def queue_health() -> list[QueueHealth]:
     ]
 
 
-def worker_missing() -> list[str]:
-    """Queues that nobody serves now: what the banner of every page names. Empty when all is well. One query."""
-    return [health.queue for health in queue_health() if not health.is_served]
+def worker_missing(heard: Mapping[str, datetime] | None = None) -> list[str]:
+    """Queues that nobody serves now: what the banner of every page names. Empty when all is well. One query, none when
+    `heard` is known."""
+    return [health.queue for health in queue_health(heard) if not health.is_served]
+
+
+def heard_columns() -> dict[str, Subquery]:
+    """When each queue was last heard, as columns `heard_0`, `heard_1` … of another query, in the order of QUEUES."""
+    return {
+        f"heard_{place}": Subquery(Heartbeat.objects.filter(name=f"{PREFIX}{queue}").values("at")[:1])
+        for place, queue in enumerate(settings.QUEUES)
+    }

@@ -10,8 +10,9 @@ from certifier.lumi import LumiSet
 from certifier.runs.models import Run
 from certifier.runs.profile import Profile
 
+from .guarantee import read_guarantee
 from .models import Finding, Verdict
-from .selectors import RunVerdict, models_of, verdicts_of_run
+from .selectors import Parts, RunVerdict, SystemModels, verdicts_of_run
 
 # How verdicts are drawn, the ones to be seen first on top.
 DRAWN = ((Verdict.UNSCORED, "none"), (Verdict.GOOD, "good"), (Verdict.UNSURE, "unsure"), (Verdict.BAD, "bad"))
@@ -47,6 +48,19 @@ class MachineLane:
         return "all good" if not self.verdict.unscored else f"{len(self.verdict.unscored):,} not scored"
 
     @property
+    def thresholds(self) -> list[tuple[str, float]]:
+        """Where verdicts begin: good below, bad above. None of a model that decides nothing by itself."""
+        version = self.verdict.version
+        sides = read_guarantee(version.guarantee).sides if version else []
+        kinds = [(Verdict.GOOD if side.side == "pollution" else Verdict.BAD, side.decides_at) for side in sides]
+        return list(dict.fromkeys((kind.value, at) for kind, at in kinds if at is not None))
+
+    @property
+    def thresholds_words(self) -> str:
+        """“0.085 … 0.16”: where good ends and bad begins."""
+        return " … ".join(f"{at:.2g}" for _, at in self.thresholds[:2])
+
+    @property
     def title(self) -> str:
         """Which model, in which mode, on which dataset."""
         words = [f"{self.verdict.version}, mode {self.verdict.mode.label}"]
@@ -58,10 +72,13 @@ class MachineLane:
 
 
 class Machine:
-    """Everything of this room that a run page shows. Two queries where no system has a champion, five at most."""
+    """Everything of this room that a run page shows, in two queries where a system has a champion, else in none.
 
-    def __init__(self, run: Run, systems: Sequence[System], profile: Profile) -> None:
-        verdicts = [verdict for verdict in verdicts_of_run(run, models_of(systems)) if verdict.version is not None]
+    `models` and `parts` as `models_known` and `datasets_of` answer them.
+    """
+
+    def __init__(self, run: Run, models: Sequence[SystemModels], profile: Profile, parts: Parts) -> None:
+        verdicts = [one for one in verdicts_of_run(run, models, parts=parts) if one.version is not None]
         found = _findings(verdicts, profile)
         self.lanes = {
             verdict.system.code: MachineLane(verdict, found.get(verdict.system.pk, [])) for verdict in verdicts

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max, Min, Subquery, Value
 
 from certifier.accounts.models import System
 from certifier.audit.append_only import AppendOnlyQuerySet
 from certifier.lumi import LumiSet
 from certifier.monitoring.models import Part
 from certifier.monitoring.selectors import STAGES
-from certifier.runs.models import Run
+from certifier.runs.models import Dataset, Run
 
 from .errors import ModelNotFound
 from .guarantee import Guarantee, read_guarantee
@@ -57,6 +58,32 @@ def models_of(systems: Iterable[System] | None = None) -> list[SystemModels]:
     newest = SystemMode.objects.filter(system__in=systems).order_by().values("system").annotate(newest=Max("id"))
     modes = {row.system_id: row for row in SystemMode.objects.filter(pk__in=newest.values("newest"))}
     return [SystemModels(system, Standing(acts.get(system.pk, [])), modes.get(system.pk)) for system in systems]
+
+
+def models_known(systems: Sequence[System], newest: tuple[Any, ...]) -> list[SystemModels]:
+    """As `models_of`, for who has read what is newest of promotions and modes (see `NEWEST`). Acts are only added, so
+    what was read for them is kept: no query while nobody acts."""
+    key = (newest, tuple((system.pk, system.code, system.name) for system in systems))
+    if key not in _known:
+        if len(_known) >= REMEMBERED_STATES:
+            _known.clear()
+        _known[key] = models_of(systems)
+    return _known[key]
+
+
+# What tells one state of these tables from another, as columns of another query: how many rows there are, since an act
+# with a lower number may be committed after one with a higher; and the time of the newest, since a number may be given
+# again after a roll-back.
+NEWEST: Final = {
+    f"newest_{name}_{column}": Subquery(question)
+    for name, model in (("promotion", Promotion), ("mode", SystemMode))
+    for column, question in (
+        ("at", model.objects.order_by("-id").values("at")[:1]),
+        ("count", model.objects.order_by().values(all=Value(1)).annotate(count=Count("id")).values("count")),
+    )
+}
+REMEMBERED_STATES: Final = 8
+_known: dict[tuple[Any, ...], list[SystemModels]] = {}
 
 
 def models_of_system(system: System) -> SystemModels:
@@ -143,18 +170,23 @@ class RunVerdict:
 
 
 def verdicts_of_run(
-    run: Run, models: Sequence[SystemModels] | None = None, *, version: ModelVersion | None = None
+    run: Run,
+    models: Sequence[SystemModels] | None = None,
+    *,
+    version: ModelVersion | None = None,
+    parts: Parts | None = None,
 ) -> list[RunVerdict]:
     """What the champion of each system says of a run, or the version that is named of its own system.
 
-    Two queries beside those of `models_of`; `models` saves these.
+    Two queries beside those of `models_of`; `models` saves these, and `parts` (of this run) one.
     """
     if models is None:
         models = models_of(None if version is None else [version.system])
     chosen = {each.system.pk: each.champion if version is None else version for each in models}
     versions = [each for each in chosen.values() if each is not None]
     found = _newest_scorings([run.pk], versions) if versions else {}
-    parts = _newest_parts([run.pk], [each.system_id for each in versions]) if found else {}
+    if parts is None:
+        parts = _newest_parts([run.pk], [each.system_id for each in versions]) if found else {}
     verdicts = []
     for each in models:
         one = chosen[each.system.pk]
@@ -216,8 +248,24 @@ class Newest:
     place: int
 
 
+# By run and system, the last part of each dataset.
+Parts = Mapping[tuple[int, int], Mapping[int, Newest]]
+
+
+def datasets_of(run: Run) -> tuple[list[tuple[str, str]], Parts]:
+    """The datasets of a run as (name, stage), and of each the last histograms of each system. One query."""
+    rows = Dataset.objects.filter(run=run).order_by("stage", "name")
+    grouped = rows.values_list("pk", "name", "stage", "parts__element__system").annotate(newest=Max("parts__id"))
+    names: dict[int, tuple[str, str]] = {}
+    found: dict[tuple[int, int], dict[int, Newest]] = {}
+    for dataset, name, stage, system, newest in grouped:
+        names[dataset] = (name, stage)
+        if system is not None:
+            found.setdefault((run.pk, system), {})[dataset] = Newest(newest, place_of(stage))
+    return list(names.values()), found
+
+
 def _newest_parts(runs: Collection[int], systems: Collection[int]) -> dict[tuple[int, int], dict[int, Newest]]:
-    """By run and system, the last part of each dataset."""
     rows = Part.objects.filter(dataset__run__in=runs, element__system__in=systems).order_by()
     grouped = rows.values_list("dataset__run", "element__system", "dataset", "dataset__stage")
     found: dict[tuple[int, int], dict[int, Newest]] = {}
@@ -231,7 +279,7 @@ def _verdict(
     models: SystemModels,
     version: ModelVersion | None,
     scorings: Sequence[Scoring],
-    parts: Mapping[tuple[int, int], Mapping[int, Newest]],
+    parts: Parts,
 ) -> RunVerdict:
     scoring = scorings[0] if scorings else None
     is_stale = scoring is not None and (

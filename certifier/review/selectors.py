@@ -51,16 +51,19 @@ class SystemState:
         return SIGNED in states and REOPENED not in states
 
 
-def sign_off_state(run: Run, systems: Sequence[System] | None = None) -> list[SystemState]:
-    """Every system with its stages, in the order of systems. Two queries, three when `systems` are not
-    given.
+def sign_off_state(
+    run: Run, systems: Sequence[System] | None = None, newest_entries: Mapping[int, int] | None = None
+) -> list[SystemState]:
+    """Every system with its stages, in the order of systems. Two queries, three when `systems` are not given, one less
+    with `newest_entries` (key of the system: the highest entry of the run about a defect of it).
     """
     systems = list(System.objects.all()) if systems is None else systems
     newest: dict[int, dict[str, SignOff]] = {}
     for row in SignOff.objects.filter(run=run).order_by("id"):
         newest.setdefault(row.system_id, {})[row.stage] = row
-    entries = _newest_entries(run) if newest else {}
-    return [_system_state(run, system, newest.get(system.pk, {}), entries) for system in systems]
+    if newest_entries is None:
+        newest_entries = _newest_entries(run) if newest else {}
+    return [_system_state(run, system, newest.get(system.pk, {}), newest_entries) for system in systems]
 
 
 def _newest_entries(run: Run) -> dict[int, int]:

@@ -8,31 +8,41 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Count, OuterRef, Subquery, Value
 
 from certifier.accounts import permissions
 from certifier.accounts.models import Role, System
-from certifier.defects.as_of import AsOf, as_of
+from certifier.defects.as_of import AsOf, as_of, known_tags
 from certifier.defects.errors import UnknownFilter, UnknownTag
 from certifier.defects.forms import RecordForm
-from certifier.defects.logic_at import LogicAt, logic_at
-from certifier.defects.models import Tag
+from certifier.defects.logic_at import LogicAt, logic_built
+from certifier.defects.models import Entry, LogicVersion, Tag
 from certifier.defects.naming import did_you_mean, key_of, quoted
-from certifier.defects.selectors import DefectInRun, run_defects
+from certifier.defects.selectors import DefectInRun, RunDefects, run_defects
 from certifier.goodruns.main_defect import main_virtual_defect
 from certifier.goodruns.models import RunSummary
 from certifier.lumi import LARGEST_RUN, LumiSet, RunSelection
 from certifier.precert.lanes import FoundHere, Machine
+from certifier.precert.selectors import NEWEST, Parts, datasets_of, models_known
+from certifier.review.decided import Decided, decided_of_run
 from certifier.review.panel import Panel, panel
 from certifier.review.selectors import SystemState, sign_off_state
 from certifier.runs.errors import RunNotFound
-from certifier.runs.models import Dataset, ReferenceRun, Run, RunProfile
+from certifier.runs.models import ReferenceRun, Run, RunProfile
 from certifier.runs.profile import Profile
 from certifier.runs.selectors import as_list, flags_of
 
 from .defect_table import DefectRow, in_system_order, rows_of
 from .strip import Strip, strip
 
+# Definitions, tags and acts on models are only added to, and rarely: each is read again when something newer is there.
+NEWEST_OF_ALL = NEWEST | {
+    "newest_logic": Subquery(LogicVersion.objects.order_by("-number").values("number")[:1]),
+    "newest_logic_at": Subquery(LogicVersion.objects.order_by("-number").values("at")[:1]),
+    "tag_count": Subquery(Tag.objects.order_by().values(all=Value(1)).annotate(count=Count("id")).values("count")),
+    "newest_tag_at": Subquery(Tag.objects.order_by("-id").values("created_at")[:1]),
+    "newest_entry": Subquery(Entry.objects.filter(run=OuterRef("pk")).order_by("-id").values("id")[:1]),
+}
 # Beyond this a table is no reading matter any more; a system can be chosen. Only virtual defects get there.
 MOST_ROWS = 1_500
 
@@ -45,15 +55,24 @@ class Options:
     system: str = ""
     absent: bool = False
     virtual: bool = False
+    lumisections: str = ""
+    # An entry that was just recorded.
+    recorded: int = 0
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> Options:
         return cls(
+            lumisections=parameters.get("ls", "").strip(),
+            recorded=_number(parameters.get("recorded", "")),
             tag=parameters.get("tag", "").strip(),
             system=parameters.get("system", "").strip(),
             absent=parameters.get("absent") == "true",
             virtual=parameters.get("virtual") == "true",
         )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +85,11 @@ class Moment(AsOf):
         return self.meaning if self.meaning is not None else AsOf.logic(self)
 
     @classmethod
-    def of(cls, tag: Tag | None) -> Moment:
+    def of(cls, tag: Tag | None, head: LogicAt | None = None) -> Moment:
+        """`head` saves reading the definitions of now."""
         known = as_of(tag)
-        return cls(known.name, known.up_to, known.version, known.runs, known.at, known.description, known.logic())
+        meaning = head if head is not None and known.is_head else known.logic()
+        return cls(known.name, known.up_to, known.version, known.runs, known.at, known.description, meaning)
 
 
 @dataclass(frozen=True)
@@ -97,20 +118,26 @@ class Good:
 class RunPage:
     """One run at one moment, as one person sees it. What is asked for is read once, when it is asked for."""
 
-    def __init__(self, run: Run, options: Options, user: Any) -> None:
-        """Raises UnknownTag, NotPartOfTag, UnknownFilter."""
+    def __init__(self, run: Run, options: Options, user: Any, draft: Mapping[str, Any] | None = None) -> None:
+        """Raises UnknownTag, NotPartOfTag, UnknownFilter, and LumiError for lumisections that are none."""
         self.run = run
         self.options = options
         self.user = user
-        self.moment = Moment.of(self._tag())
+        # What they had typed when their session was over.
+        self.draft = dict(draft or {})
+        self.head = logic_built(run.newest_logic, run.newest_logic_at)  # type: ignore[attr-defined]
+        self.moment = Moment.of(self._tag(), self.head)
         self.moment.check(run.number)
         self.system = self._system()
+        # What somebody chose along the run, and another may be sent.
+        last = run.last_lumisection
+        self.selected = LumiSet.parse(options.lumisections, last=last) if last else LumiSet()
 
     # -- what it is looked at through -----------------------------------------------------------------------
 
     @cached_property
     def tags(self) -> list[Tag]:
-        return list(Tag.objects.only("name", "entry_id", "logic_id", "runs", "created_at", "description"))
+        return known_tags(self.run.tag_count, self.run.newest_tag_at)  # type: ignore[attr-defined]
 
     @property
     def tag_names(self) -> list[str]:
@@ -146,13 +173,16 @@ class RunPage:
     @cached_property
     def defects(self) -> list[DefectInRun]:
         """Every primary defect of the run; the virtual ones, which take longer, only when they are looked at."""
+        return in_system_order(self._answer.defects, [system.code for system in self.systems])
+
+    @cached_property
+    def _answer(self) -> RunDefects:
         names: list[str] = []
         if not self.options.virtual:
             names = [meaning.name for meaning in self.moment.logic().definitions.primaries()]
             if not names:
-                return []
-        answer = run_defects(self.run, self.moment, defects=names, absent=self.options.absent)
-        return in_system_order(answer.defects, [system.code for system in self.systems])
+                return RunDefects(self.run.number, self.run.domain, self.moment.name)
+        return run_defects(self.run, self.moment, defects=names, absent=self.options.absent)
 
     @cached_property
     def listed(self) -> list[DefectInRun]:
@@ -194,6 +224,10 @@ class RunPage:
         missing: list[float | None] = [None] * (self.run.last_lumisection - self.profile.length)
         return as_list(self.profile, "recorded_inv_nb") + missing
 
+    @property
+    def pileup_known(self) -> bool:
+        return bool(self.profile.known("pileup"))
+
     @cached_property
     def recorded_known(self) -> int:
         """Of how many lumisections the recorded luminosity is known."""
@@ -212,7 +246,7 @@ class RunPage:
         if not name:
             return ""
         meaning = here.definitions.find(name)
-        if meaning is None and (now := logic_at().definitions.find(name)) is not None:
+        if meaning is None and (now := self.head.definitions.find(name)) is not None:
             meaning = here.definitions.by_defect.get(now.defect)
         return meaning.name if meaning is not None and meaning.is_virtual else ""
 
@@ -248,7 +282,8 @@ class RunPage:
 
     @cached_property
     def states(self) -> list[SystemState]:
-        return sign_off_state(self.run, self.systems)
+        # Signatures are of now also where one looks at a tag, whose entries are of then.
+        return sign_off_state(self.run, self.systems, self._answer.newest if self.moment.is_head else None)
 
     @property
     def signed_count(self) -> int:
@@ -266,7 +301,17 @@ class RunPage:
             return None
         allowed = {system.pk for system in self.systems if permissions.can_record_defects(self.user, system)}
         primaries = self.moment.logic().definitions.primaries()
-        return RecordForm(names=[meaning.name for meaning in primaries if meaning.system in allowed])
+        names = [meaning.name for meaning in primaries if meaning.system in allowed]
+        seen = self.run.newest_entry or 0  # type: ignore[attr-defined]
+        return RecordForm(names=names, initial={"lumisections": str(self.selected), "seen": seen} | self.draft)
+
+    @property
+    def undoable(self) -> int | None:
+        """The entry that this person has just recorded, as the address says, to take it back."""
+        if not self.options.recorded:
+            return None
+        mine = Entry.objects.filter(pk=self.options.recorded, run=self.run, actor=self.user)
+        return self.options.recorded if self.moment.is_head and mine.exists() else None
 
     @cached_property
     def own_systems(self) -> set[str]:
@@ -277,24 +322,47 @@ class RunPage:
     @cached_property
     def strip(self) -> Strip:
         opened = {self.system.code} if self.system else self.own_systems
-        return strip(flags_of(self.run), self.defects, self.states, opened, self.machine.lanes if self.machine else {})
+        lanes = self.machine.lanes if self.machine else {}
+        return strip(
+            flags_of(self.run),
+            self.defects,
+            self.states,
+            opened,
+            lanes,
+            decided=self.decided,
+            absent=self.options.absent,
+        )
+
+    @cached_property
+    def decided(self) -> dict[str, Decided]:
+        """What experts decided in the review; not at a tag, which was frozen without it."""
+        return decided_of_run(self.run, self.systems) if self.moment.is_head else {}
 
     @cached_property
     def machine(self) -> Machine | None:
         """What models say of the run now; None at a tag, which was frozen without them."""
-        return Machine(self.run, self.systems, self.profile) if self.moment.is_head else None
+        if not self.moment.is_head:
+            return None
+        newest = tuple(getattr(self.run, name) for name in NEWEST)
+        return Machine(self.run, models_known(self.systems, newest), self.profile, self._datasets[1])
 
     @property
     def findings(self) -> list[FoundHere]:
         return self.machine.findings(self.system) if self.machine else []
 
     @cached_property
-    def datasets(self) -> list[Dataset]:
-        return list(self.run.datasets.order_by("stage", "name"))
+    def _datasets(self) -> tuple[list[tuple[str, str]], Parts]:
+        return datasets_of(self.run)
+
+    @property
+    def datasets(self) -> list[tuple[str, str]]:
+        """(name, stage)"""
+        return self._datasets[0]
 
 
 def run_with_facts(number: int) -> Run:
-    """The run with its profile, its summary, `previous`, `following` and `reference` (run numbers), in one query.
+    """The run with its profile, its summary, `previous`, `following` and `reference` (run numbers), and what is newest
+    of the tables that only grow, in one query.
 
     Raises RunNotFound.
     """
@@ -308,7 +376,7 @@ def run_with_facts(number: int) -> Run:
     run = (
         Run.objects.filter(number=number)
         .select_related("profile", "summary")
-        .annotate(previous=Subquery(before), following=Subquery(after), reference=Subquery(reference))
+        .annotate(previous=Subquery(before), following=Subquery(after), reference=Subquery(reference), **NEWEST_OF_ALL)
         .first()
     )
     if run is None:

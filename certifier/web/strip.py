@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from certifier.accounts.models import System
 from certifier.defects.selectors import DefectInRun
 from certifier.lumi import LumiSet
 from certifier.precert.lanes import MachineLane
+from certifier.review.decided import Decided
 from certifier.review.rules import REOPENED, SIGNED
 from certifier.review.selectors import SystemState
 
@@ -20,8 +21,13 @@ ACRONYMS = {"alice", "atlas", "cms", "dcs", "hlt", "hv", "l1", "lhcb"}
 
 @dataclass(frozen=True)
 class FlagLane:
+    name: str
     label: str
     lumisections: LumiSet
+
+    @property
+    def key(self) -> str:
+        return f"flag:{self.name}"
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,10 @@ class DefectLane:
     description: str
     intolerable: bool
     lumisections: LumiSet
+
+    @property
+    def key(self) -> str:
+        return f"defect:{self.name}"
 
     @property
     def kind(self) -> str:
@@ -51,6 +61,16 @@ class SystemLane:
     is_open: bool
     # What the system's model says; None when it has none.
     machine: MachineLane | None = None
+    # What its experts decided in the review; None when nothing.
+    decided: Decided | None = None
+
+    @property
+    def key(self) -> str:
+        return f"system:{self.system.code}"
+
+    @property
+    def unfolds(self) -> bool:
+        return bool(self.defects or self.machine or self.decided)
 
     @property
     def sums(self) -> list[tuple[LumiSet, str, str]]:
@@ -76,26 +96,31 @@ def strip(
     states: Sequence[SystemState],
     opened: Collection[str],
     machine: Mapping[str, MachineLane] | None = None,
+    *,
+    decided: Mapping[str, Decided] | None = None,
+    absent: bool = False,
 ) -> Strip:
     """`defects` are those present in the run (virtual ones are left out); `opened` are codes of systems to unfold.
 
-    `machine` are the lanes of models, by code of their system.
+    `machine` are the lanes of models, `decided` those of experts, by code of their system. With `absent`, a defect that
+    is recorded absent only has a lane as well.
     """
     by_system: dict[str, list[DefectLane]] = {}
-    machine = machine or {}
+    machine, decided = machine or {}, decided or {}
     for defect in defects:
-        if not defect.virtual and defect.present:
+        if not defect.virtual and (defect.present or (absent and defect.absent)):
             by_system.setdefault(defect.system, []).append(_defect_lane(defect))
-    lanes = [
-        _system_lane(state, by_system.get(state.system.code, ()), opened, machine.get(state.system.code))
-        for state in states
-    ]
-    named = [FlagLane(flag_label(name), flags[name]) for name in sorted(flags, key=_place)]
+    lanes = []
+    for state in states:
+        code = state.system.code
+        lane = _system_lane(state, by_system.get(code, ()), machine.get(code), decided.get(code))
+        lanes.append(replace(lane, is_open=lane.unfolds and code in opened))
+    named = [FlagLane(name, flag_label(name), flags[name]) for name in sorted(flags, key=_place)]
     return Strip(
         flags=named[:FLAGS_IN_SIGHT],
         more_flags=named[FLAGS_IN_SIGHT:],
-        systems=[lane for lane in lanes if lane.defects or lane.machine],
-        without_defects=[lane for lane in lanes if not (lane.defects or lane.machine)],
+        systems=[lane for lane in lanes if lane.unfolds],
+        without_defects=[lane for lane in lanes if not lane.unfolds],
     )
 
 
@@ -122,7 +147,7 @@ def _defect_lane(defect: DefectInRun) -> DefectLane:
 
 
 def _system_lane(
-    state: SystemState, defects: Sequence[DefectLane], opened: Collection[str], machine: MachineLane | None
+    state: SystemState, defects: Sequence[DefectLane], machine: MachineLane | None, decided: Decided | None
 ) -> SystemLane:
     mark, reading = sign_off_words(state)
     return SystemLane(
@@ -131,8 +156,9 @@ def _system_lane(
         reading=reading,
         entries_since=any(stage.entries_since for stage in state.stages),
         defects=defects,
-        is_open=bool(defects or machine) and state.system.code in opened,
+        is_open=False,
         machine=machine,
+        decided=decided,
     )
 
 

@@ -17,11 +17,13 @@ from certifier.defects.models import Defect
 from certifier.goodruns.models import GoodRunList
 from certifier.runs.models import Run
 
+from . import draft
 from .activity import recent_activity
 from .luminosity_over_time import luminosity_over_time
 from .run_facts import facts_of, run_details
 from .run_list import RunListForm, chosen_runs, derived, page_of, totals_of
 from .run_page import Options, RunPage, run_with_facts
+from .strip_data import strip_data
 from .waiting import waiting_for
 
 LATEST_RUNS = 8
@@ -72,12 +74,14 @@ def runs(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def run(request: HttpRequest, number: int) -> HttpResponse:
+    """What somebody had typed when their session ended is back in the form."""
     permissions.require(permissions.can_view(request.user))
-    page = RunPage(run_with_facts(number), Options.of(request.GET), request.user)
+    page = RunPage(run_with_facts(number), Options.of(request.GET), request.user, draft.take(request, number))
     context: dict[str, Any] = {"page": page, "run": page.run}
     if wants_part(request, DEFECTS):
         return varied(render(request, "web/_defects.html", context))
     context |= {"facts": facts_of(page), "details": run_details(page), "kept": kept(request, *OPTIONS)}
+    context["strip_data"] = strip_data(page)
     return varied(render(request, "web/run.html", context))
 
 

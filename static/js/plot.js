@@ -86,6 +86,9 @@
     for (const { target, contentRect } of entries) if (contentRect.width && target.classList.contains("drawn")) window.Plotly.Plots.resize(target);
   });
 
+  /* For scripts that make their figure themselves. */
+  window.housePlot = { plotly, resolver };
+
   const draw = async (figure) => {
     const script = document.getElementById(figure.dataset.plot);
     if (!script) return;
@@ -119,7 +122,7 @@
     const due = new Set();
     let removed = false;
     for (const record of records) {
-      if (record.target instanceof Element && record.target.closest("figure[data-plot]")) continue;
+      if (record.target instanceof Element && record.target.closest("figure[data-plot], .strip-figure")) continue;
       removed ||= record.removedNodes.length > 0;
       for (const node of record.addedNodes) {
         within(node, "figure[data-plot]").forEach((figure) => due.add(figure));

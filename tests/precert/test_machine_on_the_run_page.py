@@ -31,7 +31,7 @@ def test_the_lane_tells_every_verdict_in_words(page: Page, ada: User, lar: Syste
     assert 'title="LAR model 1, mode assist; on express_express"' in strip
     assert "machine: ● good ■ bad ▲ unsure ◇ not scored" in words(strip)
     # Ada is expert of LAR: her system is unfolded.
-    assert "<details open>" in strip
+    assert '<details data-fold="LAR" open>' in strip
 
 
 def test_findings_say_what_why_and_what_is_at_stake(page: Page, ben: User, lar: System) -> None:

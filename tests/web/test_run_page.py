@@ -86,8 +86,8 @@ def test_it_draws_every_defect_on_its_lane(ada_page: Client) -> None:
 def test_it_unfolds_the_systems_of_who_looks(ada_page: Client, page: Page, ben: User) -> None:
     experiment.record("LAR_NOISEBURST", "3")
     summary = '<summary class="lane lane-system">'
-    assert f"<details open>\n      {summary}" in html(ada_page)
-    assert f"<details>\n      {summary}" in html(page(ben))
+    assert f'<details data-fold="LAR" open>\n      {summary}' in html(ada_page)
+    assert f'<details data-fold="LAR">\n      {summary}' in html(page(ben))
 
 
 def test_it_hides_what_is_absent_unless_asked(ada_page: Client, ada: User) -> None:

@@ -1,4 +1,4 @@
-"""Fifteen queries, whatever the run holds: the page must stay quick where the database is another machine."""
+"""Twelve queries at most, whatever the run holds: the page must stay quick where the database is another machine."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from tests.precert import world
 from tests.web import experiment
 from tests.web.experiment import BEFORE, RUN
 
-MOST = 15
-# Three more where models have spoken: scorings, findings, and whether anything came since.
-MOST_WITH_MODELS = 17
+MOST = 12
 
 
 @pytest.mark.parametrize("query", ["", "?tag=pro22-01", "?virtual=true&absent=true&system=LAR"])
-def test_it_asks_at_most_fifteen_times(
+def test_it_asks_at_most_twelve_times(
     query: str, systems: object, ada: User, page: Callable[[User | None], Client], django_assert_max_num_queries: Any
 ) -> None:
     experiment.define()
@@ -41,7 +39,7 @@ def test_it_asks_at_most_fifteen_times(
         assert client.get(f"/runs/{RUN}/{query}").status_code == 200
 
 
-def test_it_asks_three_times_more_where_models_have_spoken(
+def test_it_asks_no_more_where_models_have_spoken_and_experts_decided(
     lar: System, pixel: System, ada: User, page: Callable[[User | None], Client], django_assert_max_num_queries: Any
 ) -> None:
     for system in (lar, pixel):
@@ -49,7 +47,7 @@ def test_it_asks_three_times_more_where_models_have_spoken(
     world.score(champion, world.take(RUN, system=pixel, noise="5-9 20-30"))
     client = page(ada)
     client.get(f"/runs/{RUN}/")
-    with django_assert_max_num_queries(MOST_WITH_MODELS):
+    with django_assert_max_num_queries(MOST):
         assert "Machine findings" in client.get(f"/runs/{RUN}/").content.decode()
 
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from certifier.defects.selectors import DefectInRun
+from certifier.lumi import LumiSet
 from certifier.web.defect_table import DefectRow
 from certifier.web.strip import DefectLane
 
@@ -63,21 +64,21 @@ def _remark(comment: str, virtual: bool) -> str:
     if not comment:
         return ""
     because = '<span class="quiet">because</span> ' if virtual else ""
-    return f'<span class="remark">{because}{escape(comment)}</span>'
+    return f'<span class="remark" dir="auto">{because}{escape(comment)}</span>'
 
 
 @register.simple_tag
-def defect_lanes(lanes: Iterable[DefectLane], last: int) -> SafeString:
+def defect_lanes(lanes: Iterable[DefectLane], last: int, selected: LumiSet | None = None) -> SafeString:
     """`{% defect_lanes lane.defects last %}`: the lanes below a system of the strip."""
-    return mark_safe("\n".join(_lane(one, last) for one in lanes))  # noqa: S308  names and descriptions are escaped
+    return mark_safe("\n".join(_lane(one, last, selected) for one in lanes))  # noqa: S308  names and descriptions are escaped
 
 
-def _lane(one: DefectLane, last: int) -> str:
+def _lane(one: DefectLane, last: int, selected: LumiSet | None) -> str:
     label = f"<b>{escape(one.label)}</b>" if one.intolerable else escape(one.label)
     url = escape(reverse("defects:definition", args=[one.name]))
     title = escape(f"{one.name}: {one.description}")
     return (
         f'<div class="lane lane-defect"><div class="lane-label"><a href="{url}" title="{title}">{label}</a></div>'
-        f"{lane(one.lumisections, last, one.kind, label=one.name)}"
+        f"{lane(one.lumisections, last, one.kind, label=one.name, selected=selected, lane=one.key)}"
         f'<div class="lane-reading">{ls_count(one.lumisections)}</div></div>'
     )

@@ -142,11 +142,17 @@ def selection(selected: Lumisections, last: int, height: int) -> str:
     )
 
 
-def drawing(body: str, *, height: int, label: str, bare: bool = False) -> SafeString:
-    return mark_safe(  # noqa: S308  the body is numbers and escaped text
+def drawing(body: str, *, height: int, label: str, bare: bool = False, lane: str = "") -> SafeString:
+    """With a `lane`, a script draws what has that name, in a place of the same height: it is not to wait until the
+    browser has made thousands of elements that nobody will see."""
+    drawn = (
         f'<svg class="lane-svg{" bare" if bare else ""}" viewBox="0 0 {WIDTH} {height}" '
         f'preserveAspectRatio="none" height="{height}" role="img" aria-label="{escape(label)}">{body}</svg>'
     )
+    if lane:
+        place = f'<span class="lane-place" role="img" aria-label="{escape(label)}" data-lane="{escape(lane)}"></span>'
+        drawn = f'<div class="lane-drawn" data-height="{height}">{place}<noscript>{drawn}</noscript></div>'
+    return mark_safe(drawn)  # noqa: S308  the body is numbers and escaped text
 
 
 def spoken(label: str, words: str) -> str:
@@ -168,11 +174,13 @@ def lane(
     label: str = "",
     selected: Lumisections = None,
     height: int = 20,
+    lane: str = "",
 ) -> SafeString:
     """`{% lane lumiset last "int" %}`: one set as an SVG lane.
 
     `kind`: int (intolerable) tol (tolerable) sum (a whole system) flag data good bad unsure none. `label`
-    names the lane for screen readers and tooltips; `selected` is shaded. Raises ValueError on another kind.
+    names the lane for screen readers and tooltips; `selected` is shaded; `lane` is its name for scripts. Raises
+    ValueError on another kind.
     """
     kind = checked_kind(kind)
     ranges = as_lumiset(value).ranges()
@@ -180,7 +188,7 @@ def lane(
     body = selection(selected, last, height) + rectangles(
         ranges, last, kind, height=height, thick=min(THICKNESS[kind], height), note=note
     )
-    return drawing(body, height=height, label=spoken(label, leading(ranges, LABEL_LIMIT) or "none"))
+    return drawing(body, height=height, label=spoken(label, leading(ranges, LABEL_LIMIT) or "none"), lane=lane)
 
 
 @register.simple_tag
@@ -191,6 +199,7 @@ def lane_parts(
     label: str = "",
     selected: Lumisections = None,
     height: int = 20,
+    lane: str = "",
 ) -> SafeString:
     """`{% lane_parts parts last %}`: several sets on a lane, in order; each (lumisections, kind, word)."""
     body, words = selection(selected, last, height), []
@@ -199,12 +208,17 @@ def lane_parts(
         note = f"{escape(word)} " if word else ""
         body += rectangles(ranges, last, kind, height=height, thick=thick, note=note)
         words.append(f"{word or kind} {leading(ranges, LABEL_LIMIT) or 'nowhere'}")
-    return drawing(body, height=height, label=spoken(label, "; ".join(words)))
+    return drawing(body, height=height, label=spoken(label, "; ".join(words)), lane=lane)
 
 
 @register.simple_tag
 def profile(
-    values: Sequence[float | None], *, label: str = "", selected: Lumisections = None, height: int = 44
+    values: Sequence[float | None],
+    *,
+    label: str = "",
+    selected: Lumisections = None,
+    height: int = 44,
+    lane: str = "",
 ) -> SafeString:
     """`{% profile recorded %}`: a quantity per lumisection as a filled curve from zero to its highest value.
 
@@ -220,12 +234,13 @@ def profile(
             selection(selected, last, height),
             height=height,
             label=f"{label}: nothing" if label else "nothing",
+            lane=lane,
         )
     path, steps = [f"M0 {height}"], len(bins)
     for number, value in enumerate(bins):
         path.append(f"V{height * (1 - 0.96 * value / top):.1f}H{min((number + 1) * size, last) * WIDTH / last:.1f}")
     body = selection(selected, last, height) + f'<path class="lum" d="{"".join(path)}V{height}Z"/>'
-    return drawing(body, height=height, label=label or f"{steps} steps", bare=True)
+    return drawing(body, height=height, label=label or f"{steps} steps", bare=True, lane=lane)
 
 
 def axis_step(last: int, ticks: int = 8) -> int:

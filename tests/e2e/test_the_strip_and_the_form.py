@@ -1,0 +1,182 @@
+"""The workplace of experts: lumisections chosen on the strip, a defect recorded by hand, by keys, two at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from certifier.accounts.models import User
+from certifier.defects.models import Entry
+from tests.e2e.visiting import visit
+from tests.web import experiment
+from tests.web.experiment import MAIN, RUN
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(autouse=True)
+def run(systems: object) -> None:
+    experiment.define()
+    experiment.take()
+    experiment.record("LAR_NOISEBURST", "40-44", comment="<i>Seen</i> at the desk")
+
+
+def opened(live_server: Any, browser: Browser, user: User, query: str = "") -> Page:
+    page = visit(browser, live_server, user)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"/runs/{RUN}/{query}")
+    page.locator(".strip.drawn").wait_for()
+    return page
+
+
+def at(page: Page, lumisection: float, lane: str = "luminosity") -> tuple[float, float]:
+    """Where a lumisection of a hundred is on the screen, in the middle of a lane."""
+    box = page.locator(f'[data-lane="{lane}"]').bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] * (lumisection - 0.5) / 100, box["y"] + box["height"] / 2
+
+
+def drag(page: Page, first: float, last: float) -> None:
+    page.mouse.move(*at(page, first))
+    page.mouse.down()
+    page.mouse.move(*at(page, last), steps=3)
+    page.mouse.up()
+
+
+def test_what_is_dragged_fills_the_form_and_the_address_and_is_recorded(
+    live_server: Any, browser: Browser, ada: User
+) -> None:
+    page = opened(live_server, browser, ada)
+    drag(page, 11, 15)
+    form = page.locator("#record-form")
+    assert form.get_by_label("lumisections").input_value() == "11-15"
+    assert page.url.endswith("?ls=11-15")
+    page.get_by_text("11-15 selected · 5 LS · 50 /nb recorded").wait_for()
+    page.keyboard.down("Control")
+    drag(page, 20, 20.3)
+    drag(page, 30, 31)
+    page.keyboard.up("Control")
+    assert form.get_by_label("lumisections").input_value().startswith("11-15 ")
+    form.get_by_label("lumisections").fill("11-15 30-31")
+    form.get_by_label("defect", exact=True).fill("LAR_DATACORRUPT")
+    page.keyboard.press("Tab")
+    form.get_by_text(f"{MAIN}, EMBA and LAR_DATACORRUPT become present on").wait_for()
+    page.locator('[data-lane="preview:1"]').wait_for()
+    page.evaluate("window.notReloaded = true")
+    form.get_by_role("button", name="Record").click()
+    form.get_by_text(f"LAR_DATACORRUPT is recorded as present on 11-15 30-31 of run {RUN}.").wait_for()
+    page.locator("#defects").get_by_text("LAR_DATACORRUPT").wait_for()
+    page.locator('[data-lane="defect:LAR_DATACORRUPT"]').wait_for()
+    assert "ls=" not in page.url
+    form.get_by_role("button", name="Undo").click()
+    form.get_by_text("is undone").wait_for()
+    page.locator("#defects").get_by_text("LAR_DATACORRUPT").wait_for(state="detached")
+    assert page.evaluate("window.notReloaded")
+    assert [entry.present for entry in Entry.objects.order_by("id")] == [True, True, False]
+    page.context.close()
+
+
+def test_keys_alone_record(live_server: Any, browser: Browser, ada: User) -> None:
+    page = opened(live_server, browser, ada, "?ls=40")
+    page.keyboard.press("?")
+    assert page.locator("#run-keys").is_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("]")
+    page.keyboard.press("}")
+    page.keyboard.press("}")
+    form = page.locator("#record-form")
+    assert form.get_by_label("lumisections").input_value() == "41-43"
+    page.keyboard.press("d")
+    page.keyboard.type("corrupt lar")
+    page.locator('.combo-option[data-value="LAR_DATACORRUPT"]').wait_for()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    page.keyboard.press("r")
+    page.keyboard.press("c")
+    page.keyboard.type("Seen in cell energies")
+    page.keyboard.press("Control+Enter")
+    form.get_by_text("LAR_DATACORRUPT is recorded as recoverable on 41-43").wait_for()
+    entry = Entry.objects.latest("id")
+    assert (entry.comment, entry.recoverable, str(entry.lumisections)) == ("Seen in cell energies", True, "41-43")
+    page.context.close()
+
+
+def test_hover_and_keys_read_who_said_what(live_server: Any, browser: Browser, ada: User) -> None:
+    page = opened(live_server, browser, ada)
+    page.mouse.move(*at(page, 42, "defect:LAR_NOISEBURST"))
+    tip = page.locator(".strip-tip")
+    tip.wait_for()
+    for words in ("LS 42", "LAR_NOISEBURST", "40-44 · present", "system, 20", "<i>Seen</i> at the desk"):
+        assert words in tip.inner_text()
+    # A click takes the stretch, zooming keeps the lanes together, and the address brings both back.
+    page.mouse.click(*at(page, 42, "defect:LAR_NOISEBURST"))
+    assert page.locator("#id_lumisections").input_value() == "40-44"
+    page.keyboard.press("z")
+    page.get_by_text("shown", exact=False).locator("visible=true").first.wait_for()
+    page.reload()
+    page.get_by_text("40-44 selected").wait_for()
+    page.context.close()
+
+
+def test_of_two_people_the_second_sees_what_the_first_said(
+    live_server: Any, browser: Browser, ada: User, ben: User
+) -> None:
+    page = opened(live_server, browser, ada, "?ls=11-15")
+    experiment.record("LAR_DATACORRUPT", "14-20", actor=ben, present=False, comment="Not seen")
+    form = page.locator("#record-form")
+    form.get_by_label("defect", exact=True).fill("LAR_DATACORRUPT")
+    form.get_by_label("comment").fill("Two boards")
+    form.get_by_role("button", name="Record").click()
+    form.get_by_text("Somebody else has recorded meanwhile.").wait_for()
+    assert "LAR_DATACORRUPT absent on 14-20" in form.inner_text()
+    assert form.get_by_label("comment").input_value() == "Two boards"
+    form.get_by_role("button", name="Record over it").click()
+    form.get_by_text("LAR_DATACORRUPT is recorded as present on 11-15").wait_for()
+    assert Entry.objects.latest("id").user == "ada"
+    page.context.close()
+
+
+def test_who_is_signed_out_finds_the_form_as_it_was(live_server: Any, browser: Browser, ada: User) -> None:
+    page = opened(live_server, browser, ada, "?ls=11-15")
+    form = page.locator("#record-form")
+    form.get_by_label("defect", exact=True).fill("LAR_DATACORRUPT")
+    form.get_by_label("comment").fill("Two boards")
+    cookies = page.context.cookies()
+    page.context.clear_cookies(name="sessionid")
+    form.get_by_role("button", name="Record").click()
+    page.get_by_label("password").wait_for()
+    page.context.add_cookies([cookie for cookie in cookies if cookie["name"] == "sessionid"])  # type: ignore[list-item]
+    page.goto(f"/runs/{RUN}/")
+    assert page.locator("#id_comment").input_value() == "Two boards"
+    assert not Entry.objects.filter(comment="Two boards").exists()
+    page.context.close()
+
+
+def test_an_outsider_may_not_and_a_viewer_only_looks(live_server: Any, browser: Browser, dee: User) -> None:
+    from certifier.accounts import services
+
+    services.grant_role(actor=None, user=dee, role="viewer")
+    page = opened(live_server, browser, dee)
+    drag(page, 11, 15)
+    page.get_by_text("11-15 selected").wait_for()
+    assert page.locator("#record-form button").count() == 0
+    page.context.close()
+
+
+def test_without_scripts_it_is_recorded_and_undone(live_server: Any, browser: Browser, ada: User) -> None:
+    page = visit(browser, live_server, ada, scripts=False)
+    page.goto(f"/runs/{RUN}/?ls=11-15")
+    form = page.locator("#record-form")
+    form.get_by_label("defect", exact=True).fill("LAR_DATACORRUPT")
+    form.get_by_role("button", name="Effect").click()
+    assert f"{MAIN}, EMBA and LAR_DATACORRUPT become present on 11-15" in page.locator("#record-effect").inner_text()
+    page.locator("#record-form").get_by_role("button", name="Record").click()
+    page.locator("#strip summary", has_text="LAR").click()
+    assert page.locator("#strip").get_by_role("img", name="LAR_DATACORRUPT: 11-15").is_visible()
+    page.locator("#record-form").get_by_role("button", name="Undo").click()
+    assert page.locator("#strip").get_by_role("img", name="LAR_DATACORRUPT").count() == 0
+    page.context.close()
