@@ -96,3 +96,20 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}… of {self.user.username}"
+
+
+class SavedFilter(models.Model):
+    """A person's own name for the filters of a page: the query string that the page has in its address."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="filters")
+    page = models.CharField(max_length=40, help_text="the page's name in the program: web:runs")
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=1_000, help_text="as it stands in the address, without the question mark")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["page", "name"]
+        constraints = [models.UniqueConstraint(fields=["user", "page", "name"], name="filter_of_a_page_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.user.username}"

@@ -116,6 +116,17 @@ def can_review(user: Any, system: System | int) -> Verdict:
     return _needs(allowed, "expert of {system}, or coordinator", "Deciding in the review queue", system)
 
 
+def can_hand_over(user: Any) -> Verdict:
+    """Whoever works on a shift, or answers for what happens on it."""
+    allowed = _is(user, Role.SHIFTER, Role.EXPERT, Role.COORDINATOR, Role.ADMIN)
+    return _needs(allowed, "shifter", "Writing for the next shift")
+
+
+def can_write_checklist(user: Any, system: System | int) -> Verdict:
+    allowed = _is(user, Role.COORDINATOR, Role.ADMIN) or _expert_of(user, system)
+    return _needs(allowed, "expert of {system}, or coordinator", "Changing what is to be looked at", system)
+
+
 def can_reopen(user: Any, system: System | int) -> Verdict:
     allowed = _is(user, Role.COORDINATOR, Role.ADMIN) or _expert_of(user, system)
     return _needs(allowed, "expert of {system}, or coordinator", "Reopening a sign-off", system)
@@ -158,7 +169,19 @@ def can_score(user: Any) -> Verdict:
 
 
 def can_manage_people(user: Any) -> Verdict:
-    return _needs(_is(user, Role.ADMIN), "admin", "Granting roles")
+    """Accounts, and everything of Django's administration."""
+    return _needs(_is(user, Role.ADMIN), "admin", "Managing accounts")
+
+
+# What a coordinator gives and takes; who coordinates and administers, administrators say.
+GIVEN_BY_COORDINATORS = frozenset({Role.VIEWER, Role.SHIFTER, Role.EXPERT})
+
+
+def can_grant(user: Any, role: str) -> Verdict:
+    """Giving this role to somebody, and taking it away."""
+    by_coordinators = role in GIVEN_BY_COORDINATORS
+    allowed = _is(user, Role.ADMIN) or (by_coordinators and _is(user, Role.COORDINATOR))
+    return _needs(allowed, "coordinator" if by_coordinators else "admin", f"Granting the role {role[:20]}")
 
 
 def can_manage_jobs(user: Any) -> Verdict:

@@ -10,7 +10,10 @@ MAY = {
     Role.VIEWER: "Reads everything.",
     Role.SHIFTER: "Records defects of every system and signs the express stage of each.",
     Role.EXPERT: "Defines and records defects of {system}, signs and reopens every stage of it.",
-    Role.COORDINATOR: "Writes runs, systems, tags and good-run lists, and acts for every system.",
+    Role.COORDINATOR: (
+        "Writes runs, systems, tags and good-run lists, acts for every system, and grants the roles viewer, shifter "
+        "and expert."
+    ),
     Role.ADMIN: "Grants roles and manages accounts and tokens, and may do whatever a coordinator may.",
 }
 

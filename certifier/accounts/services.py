@@ -113,12 +113,13 @@ def create_user(
 
 
 def grant_role(*, actor: User | None, user: User, role: str, system: System | None = None) -> RoleGrant:
-    """Give a role; giving it twice changes nothing. Administrators only (actor None: the installation
-    itself)."""
+    """Give a role; giving it twice changes nothing. Coordinators give viewer, shifter and expert, administrators all
+    (actor None: the installation itself).
+    """
     with unit_of_work(actor) as unit:
-        permissions.require(permissions.can_manage_people(actor))
+        permissions.require(permissions.can_grant(actor, role))
         if role not in Role.values:
-            raise RoleRefused(f"There is no role “{role}”. Choose one of {', '.join(Role.values)}.")
+            raise RoleRefused(f"There is no role “{role[:40]}”. Choose one of {', '.join(Role.values)}.")
         if (role == Role.EXPERT) != (system is not None):
             raise RoleRefused("An expert is expert of a system; every other role holds for all systems.")
         grant, created = RoleGrant.objects.get_or_create(
@@ -132,9 +133,11 @@ def grant_role(*, actor: User | None, user: User, role: str, system: System | No
 
 
 def revoke_role(*, actor: User | None, user: User, role: str, system: System | None = None) -> bool:
-    """Take a role away; True when there was one. Administrators only."""
+    """Take a role away; True when there was one. Who may give it may take it; the last administrator stays one."""
     with unit_of_work(actor) as unit:
-        permissions.require(permissions.can_manage_people(actor))
+        permissions.require(permissions.can_grant(actor, role))
+        if actor is not None and role == Role.ADMIN and _is_last_administrator(user):
+            raise RoleRefused("Nobody else is administrator. Make somebody else one first.")
         deleted, _ = RoleGrant.objects.filter(user=user, role=role, system=system).delete()
         if deleted:
             _open_administration(user, role, open_now=user.is_superuser)
@@ -143,6 +146,14 @@ def revoke_role(*, actor: User | None, user: User, role: str, system: System | N
             )
     permissions.forget_roles(user)
     return bool(deleted)
+
+
+def _is_last_administrator(user: User) -> bool:
+    """Locks the grants of this role, so that two administrators cannot take it from each other at once."""
+    grants = RoleGrant.objects.select_for_update().filter(role=Role.ADMIN, user__is_active=True)
+    holders = set(grants.values_list("user_id", flat=True))
+    superusers = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk)
+    return user.pk in holders and len(holders) == 1 and not superusers.exists()
 
 
 def _open_administration(user: User, role: str, *, open_now: bool) -> None:

@@ -75,6 +75,7 @@ def _profile(
         "roles": roles_in_words(user),
         "tokens": sorted(tokens, key=lambda pair: not pair[1]),
         "form": form,
+        "filters": user.filters.all(),
         "may_have_tokens": bool(permissions.can_view(user)),
         "made": made,
         "key": key,

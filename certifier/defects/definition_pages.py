@@ -17,13 +17,16 @@ from certifier.accounts import permissions
 from certifier.accounts.models import User
 from certifier.audit.errors import CertifierError
 
+from . import definition_rules as rules
 from . import selectors, services
 from .as_of import AsOf, as_of
+from .definition_effects import DefinitionEffect, effects_of_definition
 from .errors import UnknownDefect
 from .forms import CatalogueForm, DefineForm, place_errors, systems_of
 from .logic_at import LogicAt, Meaning
 from .models import Defect, Definition, Entry, Tag
 from .naming import HEAD, did_you_mean, quoted
+from .tree_picture import Picture, picture_of
 
 PAGE_SIZE = 100
 RECENT_ENTRIES = 30
@@ -125,6 +128,7 @@ def definition(request: HttpRequest, name: str) -> HttpResponse:
         "facts": facts_of(meaning),
         "terms": terms_of(meaning, logic),
         "tree": [tree_node(selectors.dependency_tree(meaning.name, logic), moment, 0)] if meaning.is_virtual else [],
+        "picture": _picture(meaning, logic, moment),
         "primaries": len(logic.logic.primaries_of(meaning.name)) if meaning.is_virtual else 0,
         "used_by": selectors.used_by(meaning.name, logic),
         "usage": None if meaning.is_virtual or not moment.is_head else selectors.usage(defect),
@@ -174,6 +178,12 @@ def tree_node(branch: selectors.Branch, moment: AsOf, depth: int) -> dict[str, A
     }
 
 
+def _picture(meaning: Meaning, logic: LogicAt, moment: AsOf) -> Picture | None:
+    if not meaning.is_virtual:
+        return None
+    return picture_of(selectors.dependency_tree(meaning.name, logic), lambda named: address(named.name, moment))
+
+
 def address(name: str, moment: AsOf) -> str:
     url = reverse("defects:definition", args=[name])
     return url if moment.name == HEAD else f"{url}?tag={moment.name}"
@@ -193,7 +203,9 @@ def define(request: HttpRequest) -> HttpResponse:
         )
     initial = {name: request.GET[name] for name in ("name", "system") if name in request.GET}
     form = DefineForm(request.POST if request.method == "POST" else None, systems=systems, initial=initial)
-    if request.method == "POST" and form.is_valid():
+    showing = "show" in request.POST
+    effects = effects_shown(form) if showing and form.is_valid() else None
+    if request.method == "POST" and not showing and form.is_valid():
         try:
             made = services.define_defect(actor=cast("User", request.user), **form.definition())
         except CertifierError as error:
@@ -206,8 +218,9 @@ def define(request: HttpRequest) -> HttpResponse:
         "heading": "Define a defect",
         "submit": "Define",
         "cancel_url": reverse("defects:catalogue"),
+        "effects": effects,
     }
-    return render(request, "defects/define.html", context, status=422 if form.errors else 200)
+    return _definition_form(request, context)
 
 
 @never_cache
@@ -230,7 +243,9 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
             "version": meaning.since,
         },
     )
-    if request.method == "POST" and form.is_valid():
+    showing = "show" in request.POST
+    effects = effects_shown(form, meaning) if showing and form.is_valid() else None
+    if request.method == "POST" and not showing and form.is_valid():
         try:
             changed = services.change_defect(
                 actor=cast("User", request.user),
@@ -249,5 +264,29 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
         "submit": "Save",
         "cancel_url": reverse("defects:definition", args=[defect.name]),
         "dependents": selectors.used_by(defect.name),
+        "effects": effects,
     }
-    return render(request, "defects/define.html", context, status=422 if form.errors else 200)
+    return _definition_form(request, context)
+
+
+def effects_shown(form: DefineForm, before: Meaning | None = None) -> list[DefinitionEffect] | None:
+    """What saving the form would change; None where saving would be refused, with the reason in the form."""
+    given = form.definition()
+    try:
+        if before is not None:
+            wanted = rules.changed_meaning(before, before.since, given)
+        else:
+            new = rules.NewDefect(**given)
+            rules.check_new_names([new], as_of(None).logic().definitions)
+            wanted = rules.new_meaning(new, rules.system_named(new.system), 0)
+        return effects_of_definition(wanted, before)
+    except CertifierError as error:
+        place_errors(form, error)
+        return None
+
+
+def _definition_form(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    """The page of the form; what saving would change alone, for htmx, which asks while somebody writes."""
+    status = 422 if context["form"].errors else 200
+    template = "defects/_effect.html" if wants_part(request, "effect") else "defects/define.html"
+    return varied(render(request, template, context, status=status))

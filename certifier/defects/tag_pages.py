@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import cast
 
 from django.contrib import messages
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from certifier.accounts import permissions
 from certifier.accounts.models import User
 from certifier.audit.errors import CertifierError
+from certifier.lumi import LumiSet
 from certifier.runs.models import Run
 
 from . import services
@@ -113,6 +115,36 @@ def tag_diff_page(request: HttpRequest, a: str, b: str) -> HttpResponse:
         "diff": diff,
         "page": Paginator(differences, DIFFERENCES_PAGE).get_page(request.GET.get("page")),
         "runs": len({row.run for row in differences}),
+        "by_system": by_system(differences),
         "recoverable_differs": any(row.recoverable_differs for row in differences),
     }
     return render(request, "defects/tag_diff.html", context)
+
+
+@dataclass
+class SystemDifference:
+    """What differs in the primary defects of a system: runs, and lumisections counted once however many defects."""
+
+    system: str
+    runs: int = 0
+    only_in_a: int = 0
+    only_in_b: int = 0
+    defects: set[str] = field(default_factory=set)
+
+
+def by_system(differences: list[RunDifference]) -> list[SystemDifference]:
+    """The most lumisections first."""
+    parts: dict[tuple[str, int], tuple[LumiSet, LumiSet]] = {}
+    found: dict[str, SystemDifference] = {}
+    for row in differences:
+        if row.virtual:
+            continue
+        a, b = parts.get((row.system, row.run), (LumiSet(), LumiSet()))
+        parts[row.system, row.run] = (a | row.only_in_a, b | row.only_in_b)
+        found.setdefault(row.system, SystemDifference(row.system)).defects.add(row.defect)
+    for (system, _), (a, b) in parts.items():
+        one = found[system]
+        one.runs += 1
+        one.only_in_a += len(a)
+        one.only_in_b += len(b)
+    return sorted(found.values(), key=lambda one: (-(one.only_in_a + one.only_in_b), one.system))

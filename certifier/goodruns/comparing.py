@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from certifier.lumi import LumiSet, RunLumiMap, RunSelection
 from certifier.runs.profile import iterate_profiles
 
+from .accounting import case_of, charged_in
 from .contents import content_of
 from .luminosity import NOTHING, Luminosity, luminosity_in, luminosity_of
 from .models import GoodRunList
@@ -71,3 +72,44 @@ def compare(first: RunLumiMap, second: RunLumiMap, *, with_common: bool = True) 
         sum((each.second for each in found), NOTHING),
         luminosity_of(first & second) if with_common else NOTHING,
     )
+
+
+NOT_ASKED = "runs that it was not made from"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What a system accounts for where two lists differ: lumisections that it kept out of one and not of the other.
+    The system "" stands for what no system accounts for, NOT_ASKED for runs that the other list was not made from.
+    """
+
+    system: str
+    first: Luminosity
+    second: Luminosity
+
+
+def reasons(first: GoodRunList, second: GoodRunList, found: ListDifference) -> list[Reason]:
+    """By system: of what only the first has, what kept it out of the second, and the other way round."""
+    if not found.runs:
+        return []
+    ours = _kept_out(second, found, first_side=True)
+    theirs = _kept_out(first, found, first_side=False)
+    codes = sorted({*ours, *theirs}, key=lambda code: (code in ("", NOT_ASKED), code))
+    return [Reason(code, ours.get(code, NOTHING), theirs.get(code, NOTHING)) for code in codes]
+
+
+def _kept_out(other: GoodRunList, found: ListDifference, *, first_side: bool) -> dict[str, Luminosity]:
+    """What kept the lumisections of one side out of the other list, by system."""
+    parts = [
+        (each.run, each.only_first, each.first) if first_side else (each.run, each.only_second, each.second)
+        for each in found.runs
+    ]
+    parts = [part for part in parts if part[1]]
+    if not parts:
+        return {}
+    case = case_of(other, [run for run, _, _ in parts])
+    looked_at = {each.row.number for each in case.behind}
+    where = RunLumiMap({run: lumisections for run, lumisections, _ in parts})
+    charged = {each.system: each.lost for each in charged_in(case, where)}
+    outside = sum((amount for run, _, amount in parts if run not in looked_at), NOTHING)
+    return charged | ({NOT_ASKED: outside} if outside.lumisections else {})

@@ -157,6 +157,7 @@ def diff(request: HttpRequest, a: int, b: int) -> HttpResponse:
     page = Paginator(found.runs, RUNS_PER_PAGE).get_page(request.GET.get("page"))
     context = {"first": first, "second": second, "found": found, "page": page, "runs": text, "error": error}
     context["our_runs"] = _ours([each.run for each in page.object_list])
+    context["reasons"] = comparing.reasons(first, second, found)
     return render(request, "goodruns/diff.html", context)
 
 

@@ -31,6 +31,26 @@ class Action(models.TextChoices):
     REOPEN = "reopen", "reopen"
 
 
+class Checklist(AppendOnlyModel):
+    """What is to be looked at before a stage of a system is signed. A change is a new row: of a system and stage, the
+    highest number holds, and without any points there is none."""
+
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="checklists", db_index=False)
+    stage = models.CharField(max_length=8, choices=Stage)
+    number = models.PositiveIntegerField(help_text="1, 2, 3 … of the system and stage")
+    points = models.JSONField(default=list, help_text="texts, in their order")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    by_name = models.CharField(max_length=150)
+    at = models.DateTimeField()
+
+    class Meta(AppendOnlyModel.Meta):
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["system", "stage", "number"], name="one_checklist_per_number")]
+
+    def __str__(self) -> str:
+        return f"checklist {self.number} of {self.system_id} {self.stage}"
+
+
 class SignOff(AppendOnlyModel):
     """One act. The state of (run, system, stage) is the newest row's action; no row means unchecked."""
 
@@ -44,6 +64,9 @@ class SignOff(AppendOnlyModel):
     at = models.DateTimeField()
     # What the signer had before their eyes: later entries do not count as looked at.
     entry_id = models.BigIntegerField(default=0, help_text="the highest defect entry of the run when signed")
+    # The list the signer was shown, and which of its points they ticked; none for scripts, which are shown nothing.
+    checklist = models.ForeignKey(Checklist, null=True, on_delete=models.PROTECT, related_name="sign_offs")
+    ticked = models.JSONField(default=list, help_text="places of the points that were ticked, from 0")
 
     class Meta(AppendOnlyModel.Meta):
         ordering = ["id"]
@@ -51,6 +74,27 @@ class SignOff(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.by_name} {self.action} {self.system_id} {self.stage} of run {self.run_id}"
+
+    @property
+    def points(self) -> list[tuple[str, bool]]:
+        """The points the signer was shown, and whether they ticked each."""
+        shown = self.checklist.points if self.checklist is not None else []
+        return [(text, place in self.ticked) for place, text in enumerate(shown)]
+
+
+class ShiftNote(AppendOnlyModel):
+    """What somebody on shift tells whoever comes next."""
+
+    text = models.TextField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    by_name = models.CharField(max_length=150)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta(AppendOnlyModel.Meta):
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.by_name} at {self.at:%Y-%m-%d %H:%M}"
 
 
 # --- the queue ------------------------------------------------------------------------------------------------

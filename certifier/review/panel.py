@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from certifier.accounts import permissions
 from certifier.runs.models import Run
 
+from .checklists import all_checklists
 from .rules import SIGNED
 from .selectors import StageState, SystemState, next_step, sign_off_state
 
@@ -22,6 +23,8 @@ class PanelRow:
     may_sign: bool
     may_reopen: bool
     signed: tuple[StageState, ...]
+    # The next stage has a checklist: it is signed on a page of its own, where that can be ticked.
+    has_checklist: bool = False
 
     @property
     def can_sign_now(self) -> bool:
@@ -47,10 +50,11 @@ class Panel:
 def panel(run: Run, user: Any, states: Sequence[SystemState] | None = None) -> Panel:
     """The panel as this person sees it; `states` saves reading them again."""
     states = sign_off_state(run) if states is None else states
-    return Panel(run, tuple(_row(state, user) for state in states), next_step(run, states))
+    lists = {key for key, held in all_checklists().items() if held.points}
+    return Panel(run, tuple(_row(state, user, lists) for state in states), next_step(run, states))
 
 
-def _row(state: SystemState, user: Any) -> PanelRow:
+def _row(state: SystemState, user: Any, lists: Collection[tuple[int, str]]) -> PanelRow:
     stage = state.next_stage
     return PanelRow(
         state=state,
@@ -58,4 +62,5 @@ def _row(state: SystemState, user: Any) -> PanelRow:
         may_sign=stage is not None and bool(permissions.can_sign(user, state.system, stage.stage)),
         may_reopen=bool(permissions.can_reopen(user, state.system)),
         signed=tuple(each for each in state.stages if each.state == SIGNED),
+        has_checklist=stage is not None and (state.system.pk, stage.stage) in lists,
     )

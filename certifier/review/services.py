@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Max
 from django.utils import timezone
@@ -15,6 +16,8 @@ from certifier.defects.models import Entry
 from certifier.runs.changes import announce
 from certifier.runs.models import Run
 
+from . import checklists
+from .checklists import Ticks
 from .models import Action, SignOff, Stage
 from .rules import REOPENED, SIGNED, NotSignable, reopened_with, why_not_reopen, why_not_sign
 
@@ -33,12 +36,14 @@ def sign_off(
     stage: str,
     comment: str = "",
     at: datetime | None = None,
+    ticks: Ticks | None = None,
 ) -> SignOff:
     """Sign a stage of a system for a run: express, then bulk, then final.
 
     Experts of the system and coordinators; shifters sign the express stage. Raises NotSignable with every
     reason that stands against it (`rules.why_not_sign`). Recorded with the newest entry of the run, so that a
     page can tell what was entered afterwards. `at` is for what was signed elsewhere before; left out it is now.
+    `ticks` is what was ticked of the checklist that the signer was shown (`checklists.check`); scripts show none.
     """
     _check(stage, comment)
     with unit_of_work(actor) as unit:
@@ -47,8 +52,13 @@ def sign_off(
         reasons = why_not_sign(run, system.code, stage, states_of(run, system))
         if reasons:
             raise NotSignable(reasons)
-        row = _act(unit, run, system, stage=stage, action=Action.SIGN, comment=comment, at=at)
-        unit.audit("review.sign_off", f"run {run.number}", {"system": system.code, "stage": stage})
+        shown = checklists.check(system, stage, ticks, comment) if ticks is not None else None
+        looked_at = {"checklist": shown, "ticked": sorted(set(ticks.ticked))} if shown and ticks else {}
+        row = _act(unit, run, system, stage=stage, action=Action.SIGN, comment=comment, at=at, **looked_at)
+        data = {"system": system.code, "stage": stage}
+        if shown is not None:
+            data |= {"checklist": shown.number, "ticked": len(row.ticked), "points": len(shown.points)}
+        unit.audit("review.sign_off", f"run {run.number}", data)
     return row
 
 
@@ -120,6 +130,7 @@ def _act(
     action: Action,
     comment: str,
     at: datetime | None,
+    **looked_at: Any,
 ) -> SignOff:
     newest = Entry.objects.filter(run=run).aggregate(newest=Max("id"))["newest"] or 0
     row = SignOff.objects.create(
@@ -132,6 +143,7 @@ def _act(
         by_name=unit.actor_name,
         at=at or timezone.now(),
         entry_id=newest,
+        **looked_at,
     )
     data = {"system": system.code, "stage": stage, "action": str(action)}
     announce(unit, "review.sign_off", run=run.number, data=data)

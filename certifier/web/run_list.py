@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any
 
 from django import forms
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
-from certifier.accounts.models import System
+from certifier.accounts import permissions
+from certifier.accounts.models import Role, System
 from certifier.defects import resolution
 from certifier.defects.errors import UnknownDefect
 from certifier.defects.models import Defect
 from certifier.defects.selectors import defect_named
 from certifier.goodruns.models import RunSummary, SummaryWatermark
 from certifier.lumi import LumiError, RunSelection
-from certifier.review.models import Action, SignOff
+from certifier.review.models import Action, SignOff, Stage
 from certifier.runs.models import ChangeCounter, Run
 from certifier.runs.run_fields import LARGEST_INTEGER
 
 RUNS_PER_PAGE = 50
 MOST_SPANS = 200
+INV_NB_PER_INV_PB = 1_000.0
 # Runs chosen by key: below what one statement may carry in every database.
 MOST_KEYS = 20_000
 
@@ -82,6 +86,16 @@ class RunListForm(forms.Form):
         widget=forms.TextInput(attrs={"list": "primary-defects", "placeholder": "LAR_…", "autocomplete": "off"}),
     )  # fmt: skip
 
+    lost = forms.FloatField(
+        label="lost more than, /pb", required=False, min_value=0, max_value=1e9,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )  # fmt: skip
+    older = forms.IntegerField(
+        label="unsigned for days", required=False, min_value=0, max_value=36_500,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )  # fmt: skip
+    mine = forms.BooleanField(label="mine to do", required=False)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("project", "period", "beam"):
@@ -114,8 +128,8 @@ class Derived:
     missing: int
 
 
-def chosen_runs(form: RunListForm) -> QuerySet[Run]:
-    """The runs of a valid form, newest first, with their summaries."""
+def chosen_runs(form: RunListForm, user: Any = None) -> QuerySet[Run]:
+    """The runs of a valid form, newest first, with their summaries; `user` is who “mine” is."""
     asked = form.cleaned_data
     runs = Run.objects.order_by("-number").select_related("summary")
     for name in ("project", "period", "beam"):
@@ -130,7 +144,58 @@ def chosen_runs(form: RunListForm) -> QuerySet[Run]:
         runs = not_signed_by(runs, asked["unsigned"])
     if asked["defect"] is not None:
         runs = runs.filter(pk__in=runs_with(asked["defect"]))
-    return runs
+    if asked["lost"] is not None:
+        runs = lost_more_than(runs, asked["lost"] * INV_NB_PER_INV_PB)
+    if asked["older"] is not None:
+        runs = unsigned_since(runs, timezone.now() - timedelta(days=asked["older"]))
+    return waiting_for_person(runs, user) if asked["mine"] else runs
+
+
+def lost_more_than(runs: QuerySet[Run], inv_nb: float) -> QuerySet[Run]:
+    """What waits for a signature is not lost: as in `certified_share`, a run counts when something of it is certified,
+    or when every system has signed."""
+    good = Coalesce(F("summary__good_inv_nb"), 0.0)
+    runs = runs.annotate(lost_inv_nb=F("summary__recorded_inv_nb") - good)
+    return runs.filter(Q(summary__open_systems=0) | Q(summary__good_inv_nb__gt=0), lost_inv_nb__gt=inv_nb)
+
+
+def unsigned_since(runs: QuerySet[Run], moment: datetime) -> QuerySet[Run]:
+    """Those that ended (or began, where no end is known) before, and of which some system has signed nothing."""
+    ended = Q(ended_at__lt=moment) | Q(ended_at=None, started_at__lt=moment)
+    return runs.filter(ended, Q(summary__open_systems__gt=0) | Q(summary=None), last_lumisection__gt=0)
+
+
+def waiting_for_person(runs: QuerySet[Run], user: Any) -> QuerySet[Run]:
+    """Those that this person can move on: where a system of theirs lacks a stage they may sign. A coordinator's are the
+    runs of which any system has signed nothing."""
+    roles = permissions.roles_of(user)
+    names = {role for role, _ in roles}
+    runs = runs.filter(last_lumisection__gt=0)
+    mine = Q(pk__in=[])
+    for system in sorted(pk for role, pk in roles if role == Role.EXPERT and pk is not None):
+        mine |= ~Q(pk__in=signed_acts(system, Stage.FINAL))
+    if Role.SHIFTER in names:
+        mine |= ~Q(pk__in=signed_by_all(Stage.EXPRESS))
+    if names & {Role.COORDINATOR, Role.ADMIN}:
+        mine |= Q(summary__open_systems__gt=0) | Q(summary=None)
+    return runs.filter(mine)
+
+
+def signed_acts(system: int, stage: str) -> QuerySet[SignOff, int]:
+    """Keys of the runs where the newest act on this stage is a signature."""
+    return _newest_signatures(SignOff.objects.filter(system=system, stage=stage)).values_list("run_id", flat=True)
+
+
+def signed_by_all(stage: str) -> QuerySet[SignOff, int]:
+    """Keys of the runs where every system has signed this stage."""
+    signed = _newest_signatures(SignOff.objects.filter(stage=stage))
+    counted = signed.values("run_id").annotate(systems=Count("system_id", distinct=True))
+    return counted.filter(systems__gte=System.objects.count()).values_list("run_id", flat=True)
+
+
+def _newest_signatures(acts: QuerySet[SignOff]) -> QuerySet[SignOff]:
+    newest = acts.order_by().values("run_id", "system_id").annotate(newest=Max("pk")).values("newest")
+    return SignOff.objects.order_by().filter(pk__in=newest, action=Action.SIGN)
 
 
 def not_signed_by(runs: QuerySet[Run], system: System) -> QuerySet[Run]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from certifier.accounts import permissions
-from certifier.defects.models import Defect
 from certifier.goodruns.models import GoodRunList
 from certifier.runs.models import Run
 
@@ -21,14 +18,14 @@ from . import draft
 from .activity import recent_activity
 from .luminosity_over_time import luminosity_over_time
 from .run_facts import facts_of, run_details
-from .run_list import RunListForm, chosen_runs, derived, page_of, totals_of
+from .run_list import derived
 from .run_page import Options, RunPage, run_with_facts
 from .strip_data import strip_data
 from .waiting import waiting_for
 
 LATEST_RUNS = 8
 # htmx names the element that it will replace: a request for one part alone gets that part alone.
-RUNS, DEFECTS = "runs", "defects"
+DEFECTS = "defects"
 OPTIONS = ("tag", "system", "absent", "virtual")
 
 
@@ -48,27 +45,6 @@ def home(request: HttpRequest) -> HttpResponse:
             "required": next((summary.required for run in latest if (summary := getattr(run, "summary", None))), ""),
         }
     return render(request, "web/home.html", context)
-
-
-@never_cache
-@require_safe
-def runs(request: HttpRequest) -> HttpResponse:
-    """Filters that make no sense choose nothing, and say so at their field."""
-    permissions.require(permissions.can_view(request.user))
-    form = RunListForm(request.GET)
-    chosen: QuerySet[Run] = chosen_runs(form) if form.is_valid() else Run.objects.none()
-    page = page_of(chosen, request.GET.get("page"))
-    context: dict[str, Any] = {
-        "form": form,
-        "page": page,
-        "totals": totals_of(chosen),
-        "derived": derived(page.object_list),
-        "clear": reverse("web:runs"),
-    }
-    if wants_part(request, RUNS):
-        return varied(render(request, "web/_runs.html", context))
-    context["primaries"] = Defect.objects.filter(expression=None).values_list("name", flat=True)
-    return varied(render(request, "web/runs.html", context))
 
 
 @never_cache

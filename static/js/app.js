@@ -22,6 +22,8 @@
 
   document.addEventListener("click", (event) => closest(event, "[data-dismiss]")?.closest(".message, .banner")?.remove());
 
+  document.addEventListener("click", (event) => { if (closest(event, "[data-print]")) window.print(); });
+
   document.addEventListener("change", (event) => closest(event, "[data-autosubmit]")?.form?.requestSubmit());
 
   document.addEventListener("click", async (event) => {
@@ -37,6 +39,19 @@
     setTimeout(() => (button.textContent = before), 1500);
   });
 
+  /* Single keys can be turned off, for this browser: a page may ask window.keysWork(). The review's own list of keys has the same switch. */
+  const KEYS = "review-keys";
+  const keysWork = () => {
+    try { return localStorage.getItem(KEYS) !== "off"; } catch { return true; }
+  };
+  window.keysWork = keysWork;
+  const keysBox = document.querySelector("[data-keys]");
+  if (keysBox) keysBox.checked = keysWork();
+  document.addEventListener("change", (event) => {
+    if (!closest(event, "[data-keys]")) return;
+    try { localStorage.setItem(KEYS, event.target.checked ? "on" : "off"); } catch { event.target.checked = keysWork(); }
+  });
+
   /* Menus close on a click elsewhere and on Escape. */
   const closeMenus = (except) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
@@ -49,7 +64,7 @@
       menu?.querySelector("summary")?.focus();
     }
     const typing = closest(event, "input, textarea, select, [contenteditable]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    if (event.key === "/" && keysWork() && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
       const search = document.querySelector("[data-search]");
       if (search) {
         event.preventDefault();

@@ -62,12 +62,40 @@ def test_the_database_itself_keeps_a_role_once(dee: User, lar: System) -> None:
             RoleGrant.objects.create(user=dee, role=role, system=system)
 
 
-@pytest.mark.parametrize("person", ["ada", "ben", "chi", "dee"])
+@pytest.mark.parametrize("role", ["viewer", "shifter"])
+def test_a_coordinator_gives_and_takes_what_reading_and_shifts_need(chi: User, dee: User, role: str) -> None:
+    services.grant_role(actor=chi, user=dee, role=role)
+    assert permissions.can_view(dee)
+    assert services.revoke_role(actor=chi, user=dee, role=role)
+    assert AuditEvent.objects.filter(actor_name="chi", subject="user dee").count() == 2
+
+
+def test_a_coordinator_makes_experts(chi: User, dee: User, lar: System) -> None:
+    services.grant_role(actor=chi, user=dee, role=Role.EXPERT, system=lar)
+    assert permissions.can_reopen(dee, lar)
+
+
+@pytest.mark.parametrize("role", ["coordinator", "admin"])
+def test_a_coordinator_makes_nobody_coordinator_or_administrator(chi: User, ova: User, dee: User, role: str) -> None:
+    with pytest.raises(permissions.NotAllowed, match="needs the role admin"):
+        services.grant_role(actor=chi, user=dee, role=role)
+    with pytest.raises(permissions.NotAllowed, match="needs the role admin"):
+        services.revoke_role(actor=chi, user=ova, role=role)
+
+
+@pytest.mark.parametrize("person", ["ada", "ben", "dee"])
 def test_nobody_else_gives_or_takes_roles(person: str, request: pytest.FixtureRequest) -> None:
     actor: User = request.getfixturevalue(person)
     before = RoleGrant.objects.count()
     with pytest.raises(permissions.NotAllowed, match="needs the role admin"):
         services.grant_role(actor=actor, user=actor, role=Role.ADMIN)
-    with pytest.raises(permissions.NotAllowed, match="needs the role admin"):
+    with pytest.raises(permissions.NotAllowed, match="needs the role coordinator"):
         services.revoke_role(actor=actor, user=actor, role=Role.VIEWER)
     assert RoleGrant.objects.count() == before
+
+
+def test_the_last_administrator_stays_one(ova: User, dee: User) -> None:
+    with pytest.raises(services.RoleRefused, match="Nobody else is administrator"):
+        services.revoke_role(actor=ova, user=ova, role=Role.ADMIN)
+    services.grant_role(actor=ova, user=dee, role=Role.ADMIN)
+    assert services.revoke_role(actor=ova, user=ova, role=Role.ADMIN)

@@ -18,7 +18,7 @@ from certifier.defects.models import Defect, Definition, Entry, LogicVersion, So
 from certifier.goodruns.models import GoodRunList, GoodRunListRun, ListDocument, Origin
 from certifier.monitoring.models import Element, Part
 from certifier.precert.models import Finding, ModelVersion, Promotion, Scoring, SystemMode
-from certifier.review.models import Action, Answer, Decision, Item, Kind, Pull, Remark, Said, SignOff, Stage
+from certifier.review.models import Action, Answer, Checklist, Decision, Item, Kind, Pull, Remark, Said, ShiftNote, SignOff, Stage
 from certifier.runs.models import Change, Dataset, Run
 from certifier.sync.models import Pass
 from certifier.training.models import Pause, Training
@@ -34,6 +34,8 @@ PROMISED = {
     Entry,
     Tag,
     SignOff,
+    Checklist,
+    ShiftNote,
     GoodRunList,
     GoodRunListRun,
     ListDocument,
@@ -86,6 +88,8 @@ def row_of(model: type[models.Model]) -> models.Model:
         SignOff: lambda: SignOff.objects.create(
             run=run, system=system, stage=Stage.BULK, action=Action.SIGN, by_name="ada", at=now
         ),
+        Checklist: lambda: Checklist.objects.create(system=system, stage=Stage.BULK, number=1, points=["x"], **said),
+        ShiftNote: lambda: ShiftNote.objects.create(text="x", **said),
         GoodRunList: lambda: golden,
         GoodRunListRun: lambda: GoodRunListRun.objects.create(list=golden, run_number=1, lumisections="1"),
         ListDocument: lambda: ListDocument.objects.create(list=golden, name="d", sha256="0" * 64, content={}),

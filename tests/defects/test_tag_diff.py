@@ -4,7 +4,9 @@ import pytest
 
 from certifier.accounts.models import System, User
 from certifier.defects import services
-from certifier.defects.tag_diff import tag_diff
+from certifier.defects.tag_diff import RunDifference, tag_diff
+from certifier.defects.tag_pages import by_system
+from certifier.lumi import LumiSet
 from certifier.runs.models import Run
 from tests.cast import make_run
 from tests.defects.builders import Api, define, define_all, record
@@ -134,3 +136,18 @@ def test_rest_answers_it(api: Api, chi: User, runs: list[Run]) -> None:
     assert api(chi).get("/api/v1/tags/one/diff/HEAD/?runs=9-1").status_code == 400
     assert api(chi).get("/api/v1/tags/one/diff/HEAD/?ignore=NOPE").status_code == 400
     assert api(chi).get("/api/v1/tags/one/diff/HEAD/?virtual=x").status_code == 400
+
+
+def test_differences_are_summed_by_system_a_lumisection_once() -> None:
+    def row(run: int, defect: str, system: str, a: str, b: str, *, virtual: bool = False) -> RunDifference:
+        return RunDifference(run, defect, system, virtual, LumiSet.parse(a), LumiSet.parse(b), LumiSet())
+
+    rows = [
+        row(1, "LAR_A", "LAR", "1-4", ""),
+        row(1, "LAR_B", "LAR", "3-6", "9"),
+        row(2, "LAR_A", "LAR", "", "1"),
+        row(2, "EMBA", "LAR", "1-50", "", virtual=True),
+        row(2, "PIXEL_A", "PIXEL", "", "1-20"),
+    ]
+    found = [(one.system, one.runs, len(one.defects), one.only_in_a, one.only_in_b) for one in by_system(rows)]
+    assert found == [("PIXEL", 1, 1, 0, 20), ("LAR", 2, 2, 6, 2)]

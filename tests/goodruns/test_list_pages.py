@@ -122,6 +122,17 @@ def test_it_compares_two_lists(chi_at: Client, built: GoodRunList, imported: Goo
     assert "They are equal." in words(chi_at.get(f"/good-runs/{built.pk}/diff/{built.pk}/"))
 
 
+def test_it_says_which_system_makes_two_lists_differ(chi_at: Client, built: GoodRunList) -> None:
+    world.record(358031, "PIXEL_STANDBY", "8-9")
+    later = services.build_list(actor=None, name="later", require=[REQUIRED])
+    text = words(chi_at.get(f"/good-runs/{built.pk}/diff/{later.pk}/"))
+    assert "PIXEL 2 2.00 /pb – –" in text
+    assert "PIXEL – – 2 2.00 /pb" in words(chi_at.get(f"/good-runs/{later.pk}/diff/{built.pk}/"))
+    other = services.build_list(actor=None, name="other", require=[REQUIRED], runs="358032")
+    text = words(chi_at.get(f"/good-runs/{later.pk}/diff/{other.pk}/"))
+    assert "runs that it was not made from 5 5.00 /pb – –" in text
+
+
 def test_it_sends_back_who_chose_nothing_to_compare(chi_at: Client, built: GoodRunList) -> None:
     assert chi_at.get(f"/good-runs/{built.pk}/compare/")["Location"] == f"/good-runs/{built.pk}/"
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from certifier.accounts.models import User
+from certifier.accounts.models import SavedFilter, User
+from certifier.audit.models import AuditEvent
 from certifier.goodruns.models import SummaryWatermark
 from certifier.runs import services as runs
 from certifier.runs.models import ChangeCounter
@@ -152,3 +154,80 @@ def test_it_says_how_to_begin(page: Page, ben: User) -> None:
 def test_it_is_not_for_outsiders(page: Page, dee: User) -> None:
     assert page(dee).get("/runs/").status_code == 403
     assert page(None).get("/runs/?period=K").headers["Location"] == "/account/sign-in/?next=/runs/%3Fperiod%3DK"
+
+
+def test_it_finds_what_lost_more_than_an_amount(ben_page: Client) -> None:
+    experiment.summarise(experiment.take(BEFORE), good_inv_nb=400.0, open_systems=0)
+    experiment.summarise(experiment.take(RUN), good_inv_nb=990.0, open_systems=0)
+    # Nothing of it is certified because nobody has signed: that is not lost.
+    experiment.summarise(experiment.take(AFTER), good_inv_nb=None, open_systems=2)
+    assert shown(ben_page, "?lost=0.5") == [BEFORE]
+    assert shown(ben_page, "?lost=0.005") == [RUN, BEFORE]
+
+
+def test_it_finds_what_is_unsigned_for_long(ben_page: Client) -> None:
+    experiment.summarise(experiment.take(BEFORE), open_systems=0)
+    experiment.summarise(experiment.take(RUN), open_systems=1)
+    now = timezone.now().isoformat()
+    experiment.take(AFTER, started_at=now, ended_at=None)
+    assert shown(ben_page, "?older=7") == [RUN]
+
+
+def test_mine_is_what_a_person_can_move_on(ben_page: Client, page: Page, ada: User, chi: User) -> None:
+    experiment.sign("LAR", "PIXEL", "SCT", "TILE", "TRIG_L1", "GLOBAL", run=BEFORE)
+    for stage in ("express", "bulk", "final"):
+        experiment.sign("LAR", run=RUN, stage=stage)
+    # Ben, a shifter, signs express; Ada, expert of LAR, every stage of it.
+    assert shown(ben_page, "?mine=on") == [AFTER, RUN]
+    assert shown(page(ada), "?mine=on") == [AFTER, BEFORE]
+    experiment.reopen("LAR", "Look again.", run=RUN, stage="final")
+    assert shown(page(ada), "?mine=on") == [AFTER, RUN, BEFORE]
+    experiment.summarise(experiment.take(BEFORE), open_systems=0)
+    assert shown(page(chi), "?mine=on") == [AFTER, RUN]
+
+
+def test_filters_are_saved_by_name_and_forgotten(ben_page: Client) -> None:
+    body = {"page": "web:runs", "query": "period=L&page=3&fill=", "name": "my L"}
+    answer = ben_page.post("/account/filters/", body, follow=True)
+    assert answer.redirect_chain == [("/runs/?period=L", 302)]
+    text = answer.content.decode()
+    assert "“my L” is saved among your filters." in words(text)
+    assert 'aria-current="true" href="/runs/?period=L">my L</a>' in text
+    key = SavedFilter.objects.get().pk
+    assert AuditEvent.objects.filter(code="accounts.save_filter", actor_name="ben").exists()
+    assert "“my L” is forgotten." in words(
+        ben_page.post(f"/account/filters/{key}/forget/", follow=True).content.decode()
+    )
+    assert not SavedFilter.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"name": " "}, "Give the filter a name"),
+        ({"query": "page=2"}, "Nothing is filtered here"),
+        ({"query": "runs=" + "1" * 2000}, "longer than 1000 characters"),
+        ({"page": "https://elsewhere"}, "cannot be saved"),
+    ],
+)
+def test_it_says_why_a_filter_cannot_be_saved(ben_page: Client, body: dict[str, str], said: str) -> None:
+    given = {"page": "web:runs", "query": "period=L", "name": "mine"} | body
+    assert said in words(ben_page.post("/account/filters/", given, follow=True).content.decode())
+    assert not SavedFilter.objects.exists()
+
+
+def test_nobody_saves_without_a_role_or_forgets_what_is_not_theirs(
+    ben_page: Client, page: Page, dee: User, ada: User
+) -> None:
+    body = {"page": "web:runs", "query": "period=L", "name": "mine"}
+    assert page(dee).post("/account/filters/", body).status_code == 403
+    ben_page.post("/account/filters/", body)
+    key = SavedFilter.objects.get().pk
+    assert page(ada).post(f"/account/filters/{key}/forget/").status_code == 404
+    assert SavedFilter.objects.exists()
+
+
+def test_it_asks_little_of_the_database(ben_page: Client, django_assert_max_num_queries: Any) -> None:
+    ben_page.get("/runs/")
+    with django_assert_max_num_queries(16):
+        ben_page.get("/runs/?older=7&lost=1&mine=on&period=L")

@@ -1,0 +1,114 @@
+"""The page a shift leaves to the next one: runs, what was said and signed, what is open, and notes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from certifier.accounts import permissions
+from certifier.accounts.models import System, User
+from certifier.audit.errors import CertifierError
+from certifier.defects.models import Entry
+from certifier.ops.models import Job, JobState
+from certifier.review.models import Item, ItemState, ShiftNote, SignOff
+from certifier.review.shift_notes import LONGEST_NOTE, write_note
+from certifier.runs.models import Run
+
+from .waiting import states_of
+
+HOURS = (8, 12, 24, 72)
+MOST_LINES = 25
+LATEST_RUNS = 20
+
+
+class NoteForm(forms.Form):
+    text = forms.CharField(
+        label="for the next shift",
+        max_length=LONGEST_NOTE,
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text="What they should know or do. It is kept and never changed.",
+    )
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def page(request: HttpRequest) -> HttpResponse:
+    """`?hours=8` looks that far back from now, or from `?until=` (a time in UTC)."""
+    permissions.require(permissions.can_view(request.user))
+    form = NoteForm(request.POST if request.method == "POST" else None)
+    status = 200
+    if request.method == "POST" and form.is_valid():
+        try:
+            write_note(actor=cast("User", request.user), text=form.cleaned_data["text"])
+        except CertifierError as refusal:
+            form.add_error("text", refusal.message)
+        else:
+            messages.success(request, "Your note is kept for the next shift.")
+            return redirect(request.get_full_path())
+    if form.errors:
+        status = 400
+    until = _until(request.GET.get("until", ""))
+    hours = next((each for each in HOURS if str(each) == request.GET.get("hours")), HOURS[0])
+    context = {
+        "form": form,
+        "may_write": permissions.can_hand_over(request.user),
+        "hours": hours,
+        "choices": HOURS,
+        "until": until,
+        "now": "until" not in request.GET,
+        **hand_over(until - timedelta(hours=hours), until),
+    }
+    return render(request, "web/hand_over.html", context, status=status)
+
+
+def _until(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return timezone.now()
+    return moment if moment.tzinfo else timezone.make_aware(moment)
+
+
+def hand_over(begin: datetime, until: datetime) -> dict[str, Any]:
+    """What happened from `begin` on, before `until`; what is open is what is open now."""
+    meanwhile = Q(started_at__lt=until) & (Q(ended_at__gte=begin) | Q(ended_at=None))
+    runs = list(Run.objects.filter(meanwhile).select_related("summary").defer("attributes").order_by("-number")[:50])
+    entries = Entry.objects.filter(entered_at__gte=begin, entered_at__lt=until).select_related("run", "defect__system")
+    acts = SignOff.objects.filter(at__gte=begin, at__lt=until).select_related("run", "system")
+    failed = Job.objects.filter(
+        state__in=[JobState.FAILED, JobState.LOST], finished_at__gte=begin, finished_at__lt=until
+    )
+    return {
+        "begin": begin,
+        "runs": runs,
+        "entries": entries.order_by("-id")[:MOST_LINES],
+        "entry_count": entries.count(),
+        "acts": acts.order_by("-id")[:MOST_LINES],
+        "act_count": acts.count(),
+        "failed": failed.filter(acknowledged_at=None)[:10],
+        "notes": ShiftNote.objects.filter(at__gte=begin - timedelta(days=1)).order_by("-id")[:20],
+        "unseen": express_open(),
+        "to_review": Item.objects.filter(state=ItemState.OPEN).count(),
+    }
+
+
+def express_open() -> list[tuple[Run, list[str]]]:
+    """The latest runs of which systems have not signed the express stage, and these systems."""
+    systems = list(System.objects.all())
+    runs = list(Run.objects.filter(last_lumisection__gt=0).order_by("-number").defer("attributes")[:LATEST_RUNS])
+    states = states_of([run.pk for run in runs], systems)
+    found = []
+    for run in runs:
+        missing = [system.code for system in systems if states.get((run.pk, system.pk), {}).get("express") != "signed"]
+        if missing:
+            found.append((run, missing))
+    return found
