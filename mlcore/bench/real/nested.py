@@ -24,6 +24,11 @@ MIXED: dict[str, dict[str, float]] = {
     "PCA ranks, pull ranks, short": {"PCA ranks": 1, "pull ranks": 1, "short": 1},
     "counts, PCA ranks, pull ranks, short": {"counts": 1, "PCA ranks": 1, "pull ranks": 1, "short": 1},
     "counts and counts of odd rates": {"counts": 1, "counts of odd rates": 1},
+    "counts among 50 and short": {"counts among 50 before and after": 1, "short": 1},
+    "counts, counts among 50, short": {"counts": 1, "counts among 50 before and after": 1, "short": 1},
+    "tails and short": {"tails": 1, "short": 1},
+    "upper half and short": {"upper half": 1, "short": 1},
+    "odd subdetectors and short": {"odd subdetectors": 1, "short": 1},
 }
 _TREES, _BOOSTING, _LINE = (
     "trees of all, decided runs",

@@ -14,7 +14,7 @@ from sklearn.ensemble import IsolationForest
 
 from mlcore.conditions import FloatArray, IntArray
 
-from .runs import Prepared, odd_ones, ranks
+from .runs import LEVELS, Prepared, odd_ones, ranks
 
 Oddness = Callable[[Prepared, IntArray, int], FloatArray]
 #: Runs before and after against which a run is compared with its time; nearest ones in the space of ranks.
@@ -79,6 +79,59 @@ def _against_its_time(prepared: Prepared, asked: IntArray, seed: int) -> FloatAr
     return np.asarray(ranks(moved, prepared.train).mean(axis=1))
 
 
+def _share_of_its_time(kind: str, around: int, prepared: Prepared, asked: IntArray) -> FloatArray:
+    """(n, k) the share of the runs before and after with a smaller score, among training runs and those asked."""
+    scores: FloatArray = getattr(prepared.runs, kind)
+    rows, share = np.sort(np.concatenate([prepared.train, asked])), np.full_like(scores, 0.5)
+    for place, row in enumerate(rows):
+        window = rows[max(0, place - around) : place + around + 1]
+        others = scores[window[window != row]]
+        below = (others < scores[row]).sum(axis=0) + (others == scores[row]).sum(axis=0) / 2
+        known = np.isfinite(scores[row])
+        share[row, known] = (below / np.maximum(np.isfinite(others).sum(axis=0), 1))[known]
+    return share
+
+
+def _counts_of_its_time(around: int, *kinds: str) -> Oddness:
+    return lambda prepared, asked, seed: np.sum(
+        [odd_ones(_share_of_its_time(kind, around, prepared, asked)) for kind in kinds], axis=0
+    )
+
+
+def _mean_of_its_time(kind: str, around: int, sign: float = 1.0) -> Oddness:
+    return lambda prepared, asked, seed: sign * _share_of_its_time(kind, around, prepared, asked).mean(axis=1)
+
+
+def _odd_in_both(prepared: Prepared, asked: IntArray, seed: int) -> FloatArray:
+    both = [((prepared.pca > level) & (prepared.pull > level - 0.1)).mean(axis=1) / (1 - level) for level in LEVELS]
+    return np.asarray(np.sum(both, axis=0))
+
+
+def _tails(prepared: Prepared, asked: IntArray, seed: int) -> FloatArray:
+    """Fisher's sum of the logarithms of both p-values of every histogram."""
+    return np.asarray(-np.log(1 - 0.995 * np.hstack([prepared.pca, prepared.pull])).mean(axis=1))
+
+
+def _higher_criticism(prepared: Prepared, asked: IntArray, seed: int) -> FloatArray:
+    """Whether more histograms are odd than chance would make, at whichever level shows most (Donoho and Jin, 2004)."""
+    p = np.sort(1 - np.maximum(prepared.pca, prepared.pull) ** 2, axis=1)
+    expected = np.arange(1, p.shape[1] + 1) / p.shape[1]
+    excess = np.sqrt(p.shape[1]) * (expected - p) / np.sqrt(np.clip(p * (1 - p), 1e-4, None))
+    return np.asarray(excess[:, : p.shape[1] // 2].max(axis=1))
+
+
+def _upper_half(prepared: Prepared, asked: IntArray, seed: int) -> FloatArray:
+    both = np.sort(np.hstack([prepared.pca, prepared.pull]), axis=1)
+    return np.asarray(both[:, both.shape[1] // 2 :].mean(axis=1))
+
+
+def _odd_subdetectors(prepared: Prepared, asked: IntArray, seed: int) -> FloatArray:
+    """Counts of odd histograms, by the root of the share in each subdetector: many a little more than one a lot."""
+    odd = [(prepared.pca > level) | (prepared.pull > level) for level in LEVELS]
+    roots = [np.sqrt(prepared.by_group(one)).mean(axis=1) for one in odd]
+    return np.asarray(np.sum([root / (1 - level) for root, level in zip(roots, LEVELS, strict=True)], axis=0))
+
+
 def _isolation(prepared: Prepared, asked: IntArray, seed: int) -> FloatArray:
     share = np.hstack([prepared.pca, prepared.pull, prepared.rates])
     model = IsolationForest(n_estimators=100, random_state=seed).fit(share[prepared.train])
@@ -111,6 +164,16 @@ ODDNESS: dict[str, Oddness] = {
     "distance, rates": _distance("rates"),
     "PCA given entries": _given_entries,
     "PCA against its time": _against_its_time,
+    "counts among 25 before and after": _counts_of_its_time(25, "pca", "pull"),
+    "counts among 50 before and after": _counts_of_its_time(50, "pca", "pull"),
+    "counts of PCA among 40 before and after": _counts_of_its_time(40, "pca"),
+    "PCA ranks among 40 before and after": _mean_of_its_time("pca", 40),
+    "short among 25 before and after": _mean_of_its_time("entries", 25, -1.0),
+    "odd in both": _odd_in_both,
+    "tails": _tails,
+    "higher criticism": _higher_criticism,
+    "upper half": _upper_half,
+    "odd subdetectors": _odd_subdetectors,
     "isolation forest": _isolation,
     "far from other runs": _far_from_others,
 }
