@@ -1,0 +1,305 @@
+"""Living through a season week by week, through the services that people's pages and the workers call.
+
+Every week runs come with their histograms. Of a system whose champion is trusted (mode auto) the machine scores them,
+and experts decide what waits in the queue, the blind audit among it; of any other experts read the whole run, record
+what they see and sign. On Sunday every system learns, the gate rules, and the audit is looked at. A coordinator lets a
+system be automatic when its champion promises something on pollution; after a stop only when the cause was found.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+
+from certifier.accounts.models import System, User
+from certifier.defects import services as defects
+from certifier.defects.models import Source
+from certifier.lumi import LumiSet
+from certifier.monitoring import services as monitoring
+from certifier.monitoring.models import Element
+from certifier.ops import jobs
+from certifier.ops.models import Trigger
+from certifier.precert import services as precert
+from certifier.precert.guarantee import read_guarantee
+from certifier.precert.models import Mode
+from certifier.precert.scoring import Scorer
+from certifier.precert.selectors import SystemModels, models_of_system, verdicts_of_run
+from certifier.precert.unscored import unscored
+from certifier.review import intake
+from certifier.review import services as review
+from certifier.review.deciding import decide
+from certifier.review.models import Item, ItemState
+from certifier.runs import services as runs
+from certifier.runs.models import Run
+from certifier.training import services as training
+from certifier.training.attempt import attempt
+from certifier.training.models import Training
+from certifier.training.services import Asked
+from certifier.watch.services import NothingToWatch, check
+
+from .clock import standing_at
+from .reading import Habits, Reading, all_of, read
+from .season import Season, SeasonRun, name_of
+
+DATASET: Final = "express"
+TRUSTED: Final = "The first weeks were read by hand; its promise on pollution is measured on them."
+FOUND: Final = "What the audit showed was found and mended; the model has learned from what experts said."
+
+
+@dataclass
+class Certified:
+    """What became of a run of a system: what the machine called good and bad by itself, and where people looked."""
+
+    week: int
+    run: SeasonRun
+    system: str
+    automatic: bool
+    good: LumiSet = field(default_factory=LumiSet)
+    bad: LumiSet = field(default_factory=LumiSet)
+    looked: LumiSet = field(default_factory=LumiSet)
+
+
+@dataclass(frozen=True)
+class People:
+    """Who decides for which system, and who coordinates."""
+
+    experts: Mapping[str, User]
+    coordinator: User
+
+
+class Weeks:
+    """The weeks of a season. `learning` : the weeks on whose Sundays systems learn; the first of them is the first on
+    which anything is trained. `first_only`: a system that has a champion learns no more."""
+
+    def __init__(
+        self,
+        season: Season,
+        people: People,
+        *,
+        habits: Habits | None = None,
+        dataset: str = DATASET,
+        learning: Sequence[int] = (),
+        first_only: bool = False,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.season, self.people, self.habits = season, people, habits or Habits()
+        self.dataset = dataset
+        self.learning, self.first_only = frozenset(learning), first_only
+        self.facts = dict(facts or {})
+        self.systems = {detector.code: System.objects.get(code=detector.code) for detector in season.detectors}
+        self.certified: list[Certified] = []
+        self.trainings: dict[int, list[Training]] = defaultdict(list)
+        self.stopped: dict[str, list[int]] = defaultdict(list)
+        self.scorers = {code: Scorer() for code in self.systems}
+        # Each training in a process of its own, as a worker does it.
+        self.in_own_process = False
+        self.last_learning_s = 0.0
+        self._readings: dict[tuple[int, str], Reading] = {}
+
+    # -- one week after the other ------------------------------------------------------------------------------
+
+    def live(self, week: int) -> None:
+        """A week from its first run to the evening of its Sunday."""
+        taken = self.season.of_week(week)
+        for run in taken:
+            with standing_at(run.ended_at + timedelta(hours=1)):
+                self.take(run)
+        for run in taken:
+            with standing_at(run.ended_at + timedelta(hours=20)):
+                self.certify(run)
+        sunday = self.season.week_begins(week) + timedelta(days=6, hours=18)
+        self.spend_sunday(week, sunday)
+
+    def take(self, run: SeasonRun) -> None:
+        """What the run registry and the histogram producers send."""
+        facts = self.facts | {
+            "lumisections": run.last, "fill": run.fill, "beam": "pp", "energy_gev": 6500.0,
+            "started_at": run.started_at.isoformat(), "ended_at": run.ended_at.isoformat(),
+        }  # fmt: skip
+        runs.put_run(actor=None, run=run.number, facts=facts)
+        columns = {
+            "recorded_inv_nb": run.recorded.tolist(), "delivered_inv_nb": (run.recorded / 0.96).round(4).tolist(),
+            "pileup": run.pileup.tolist(), "duration_s": [60.0] * run.last,
+        }  # fmt: skip
+        runs.put_lumisections(actor=None, run=run.number, columns=columns)
+        runs.put_dataset(actor=None, run=run.number, name=self.dataset, stage="express")
+        monitoring.ingest(actor=None, run=run.number, dataset=self.dataset, blocks=list(self.season.blocks(run)))
+        self._assign()
+
+    def _assign(self) -> None:
+        """Who looks after a new element."""
+        of = {name_of(model): detector.code for detector in self.season.detectors for model in detector.models}
+        for element in Element.objects.filter(path__in=of, system=None):
+            monitoring.change_element(actor=None, element=element, system=of[element.path])
+
+    def certify(self, run: SeasonRun) -> None:
+        row = Run.objects.get(number=run.number)
+        by_hand = []
+        for code, system in self.systems.items():
+            models = models_of_system(system)
+            if models.champion is None:
+                by_hand.append(code)
+                continue
+            self.score(row, system)
+            if models.mode == Mode.AUTO:
+                self.decide(run, row, models)
+            else:
+                by_hand.append(code)
+        self.sign(run, row, by_hand)
+
+    def score(self, row: Run, system: System) -> None:
+        models = models_of_system(system)
+        for each in unscored([system], row):
+            if each.version == models.champion:
+                self.scorers[system.code].score(each.version, each.dataset)
+
+    # -- people -------------------------------------------------------------------------------------------------
+
+    def reading(self, run: SeasonRun, code: str) -> Reading:
+        key = (run.number, code)
+        if key not in self._readings:
+            self._readings[key] = read(self.season, run, code, self.habits)
+        return self._readings[key]
+
+    def decide(self, run: SeasonRun, row: Run, models: SystemModels) -> None:
+        """What the queue holds of the run, item by item."""
+        code = models.system.code
+        (verdict,) = verdicts_of_run(row, [models])
+        if verdict.scoring is not None:
+            intake.pull(verdict.scoring)
+        done = Certified(run.week, run, code, True, verdict.good, verdict.bad)
+        for item in Item.objects.filter(run=row, system=models.system, state=ItemState.OPEN).order_by("id"):
+            done.looked |= item.lumisections
+            self.answer(run, item)
+        # Of what no model could score somebody reads the histograms that there are.
+        done.looked |= row.domain - verdict.good - verdict.bad - verdict.unsure
+        self.certified.append(done)
+
+    def answer(self, run: SeasonRun, item: Item) -> None:
+        code = item.system.code
+        seen = {name: where & item.lumisections for name, where in self.reading(run, code).items()}
+        seen = {name: where for name, where in seen.items() if where}
+        expert = self.people.experts[code]
+        if not seen:
+            decide(actor=expert, item=item, verdict="override")
+        else:
+            decide(actor=expert, item=item, verdict="confirm", lumisections=all_of(seen), defect=list(seen))
+
+    def sign(self, run: SeasonRun, row: Run, codes: list[str]) -> None:
+        """Read the whole run, record what there is, and sign it."""
+        at = run.ended_at + timedelta(hours=20)
+        for code in codes:
+            expert, system = self.people.experts[code], self.systems[code]
+            # What waits of it from before is answered by reading it.
+            for item in Item.objects.filter(run=row, system=system, state=ItemState.OPEN):
+                self.answer(run, item)
+            entries = [
+                defects.NewEntry(run=run.number, defect=name, lumisections=where, entered_at=at)
+                for name, where in self.reading(run, code).items()
+            ]
+            if entries:
+                defects.record_entries(actor=expert, entries=entries, source=Source.PAGE)
+            review.sign_off(actor=expert, run=row, system=system, stage="express", at=at)
+            self.certified.append(Certified(run.week, run, code, False, looked=row.domain))
+
+    # -- Sundays ------------------------------------------------------------------------------------------------
+
+    def spend_sunday(self, week: int, sunday: datetime) -> None:
+        self.last_learning_s = 0.0
+        for place, (code, system) in enumerate(self.systems.items()):
+            with standing_at(sunday + timedelta(minutes=10 * place)):
+                if week in self.learning and not (self.first_only and models_of_system(system).champion):
+                    began = time.monotonic()
+                    self.trainings[week].append(self.train(system))
+                    self.last_learning_s += time.monotonic() - began
+                self.watch(week, code)
+
+    def train(self, system: System) -> Training:
+        if not self.in_own_process:
+            return attempt(Asked(system, Trigger.SCHEDULE))
+        job = training.ask(actor=None, system=system, trigger=Trigger.SCHEDULE)
+        jobs.perform(job.pk)
+        return Training.objects.select_related("system").get(job=job)
+
+    def watch(self, week: int, code: str) -> None:
+        """The audit is looked at; a coordinator trusts what promises, and not at once again what was stopped."""
+        system, chi = self.systems[code], self.people.coordinator
+        before = models_of_system(system).mode
+        try:
+            stops = before == Mode.AUTO and check(system).stops
+        except NothingToWatch:
+            return
+        now = models_of_system(system)
+        if stops:
+            self.stopped[code].append(week)
+            self.season.repaired[code] = week + 2
+            return
+        promises = read_guarantee(now.champion.guarantee).certifies_good if now.champion else False
+        if now.mode == Mode.ASSIST and promises:
+            precert.set_mode(actor=chi, system=system, mode=Mode.AUTO, reason=TRUSTED)
+        elif now.mode == Mode.STOPPED and promises and week >= self.season.repaired.get(code, 0):
+            precert.set_mode(actor=chi, system=system, mode=Mode.AUTO, reason=FOUND)
+
+
+# --- against the truth -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Tally:
+    """Luminosity and lumisections, summed over runs of systems."""
+
+    lumisections: int = 0
+    looked: int = 0
+    called_good: float = 0.0
+    bad_called_good: float = 0.0
+    good: float = 0.0
+    good_called_bad: float = 0.0
+
+    def add(self, season: Season, done: Certified) -> None:
+        run, last = done.run, done.run.last
+        bad = season.bad(run, done.system).to_mask(last)
+        called_good, called_bad = done.good.to_mask(last), done.bad.to_mask(last)
+        weight = run.recorded
+        self.lumisections += last
+        self.looked += len(done.looked)
+        self.called_good += float(weight[called_good].sum())
+        self.bad_called_good += float(weight[called_good & bad].sum())
+        self.good += float(weight[~bad].sum())
+        self.good_called_bad += float(weight[called_bad & ~bad].sum())
+
+    @property
+    def manual(self) -> float:
+        return self.looked / max(self.lumisections, 1)
+
+    @property
+    def pollution(self) -> float:
+        return self.bad_called_good / self.called_good if self.called_good else float("nan")
+
+    @property
+    def loss(self) -> float:
+        return self.good_called_bad / self.good if self.good else float("nan")
+
+
+def tally(season: Season, certified: list[Certified]) -> Tally:
+    found = Tally()
+    for done in certified:
+        found.add(season, done)
+    return found
+
+
+def readers(season: Season, habits: Habits, runs_: list[SeasonRun]) -> tuple[float, float]:
+    """(sensitivity, share of good lumisections called bad) of the experts, by lumisection."""
+    seen = bad = wrong = good = 0
+    for run in runs_:
+        for detector in season.detectors:
+            truth = season.bad(run, detector.code).to_mask(run.last)
+            said = all_of(read(season, run, detector.code, habits)).to_mask(run.last)
+            seen, bad = seen + int(np.sum(truth & said)), bad + int(truth.sum())
+            wrong, good = wrong + int(np.sum(~truth & said)), good + int((~truth).sum())
+    return seen / max(bad, 1), wrong / max(good, 1)
