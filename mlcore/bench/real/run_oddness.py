@@ -127,7 +127,7 @@ def _upper_half(prepared: Prepared, asked: IntArray, seed: int) -> FloatArray:
 
 def _odd_subdetectors(prepared: Prepared, asked: IntArray, seed: int) -> FloatArray:
     """Counts of odd histograms, by the root of the share in each subdetector: many a little more than one a lot."""
-    odd = [(prepared.pca > level) | (prepared.pull > level) for level in LEVELS]
+    odd = [((prepared.pca > level) | (prepared.pull > level)).astype(np.float64) for level in LEVELS]
     roots = [np.sqrt(prepared.by_group(one)).mean(axis=1) for one in odd]
     return np.asarray(np.sum([root / (1 - level) for root, level in zip(roots, LEVELS, strict=True)], axis=0))
 
