@@ -7,7 +7,7 @@ lumisections with 100 defects stays below 100 kB compressed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from certifier.defects.selectors import DefectInRun
@@ -18,7 +18,6 @@ from certifier.runs.profile import COLUMNS
 
 from .run_page import RunPage
 from .strip import FlagLane, Strip, SystemLane
-from .templatetags.times import utc
 
 # A tooltip is no place for four thousand characters; the table has all of them.
 LONGEST_COMMENT = 280
@@ -37,7 +36,7 @@ class Words:
         if key not in self._places:
             self._places[key] = len(self.rows)
             short = comment if len(comment) <= LONGEST_COMMENT else f"{comment[: LONGEST_COMMENT - 1]}…"
-            self.rows.append([state, user, utc(at, "minute") if at else "", short])
+            self.rows.append([state, user, f"{at.astimezone(UTC):%Y-%m-%d %H:%M}" if at else "", short])
         return self._places[key]
 
 

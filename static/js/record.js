@@ -83,12 +83,16 @@
 
   let list = null;
   let asked = 0;
+  /* Somebody types on while the answer to less is shown: Enter then waits for the answer to what stands there. */
+  let stale = false;
+  let entered = false;
   const input = () => field("defect");
   const options = () => [...(list?.querySelectorAll("[role=option]") || [])];
   const current = () => list?.querySelector("[aria-selected=true]");
   const close = () => {
     list?.remove();
     list = null;
+    stale = entered = false;
     input()?.setAttribute("aria-expanded", "false");
     input()?.removeAttribute("aria-activedescendant");
   };
@@ -108,7 +112,8 @@
     if (!combo) return;
     const mine = ++asked;
     const answer = await fetch(`${combo.dataset.choices}?q=${encodeURIComponent(input().value)}`, { headers: { "X-Requested-With": "fetch" } }).catch(() => null);
-    if (mine !== asked || !answer?.ok || document.activeElement !== input()) return;
+    if (mine !== asked || document.activeElement !== input()) return;
+    if (!answer?.ok) { stale = entered = false; return; }
     const text = await answer.text();
     if (mine !== asked) return;
     if (!list) {
@@ -121,6 +126,9 @@
     list.innerHTML = text;
     input().setAttribute("aria-expanded", "true");
     point(options()[0]);
+    stale = false;
+    if (entered && current()) take(current());
+    entered = false;
   };
   const dress = () => {
     const box = input();
@@ -132,6 +140,7 @@
   document.addEventListener("input", (event) => {
     if (event.target !== input()) return;
     clearTimeout(waiting);
+    stale = true;
     waiting = setTimeout(open, 90);
   });
   document.addEventListener("focusin", (event) => { if (event.target === input() && !input().value) open(); });
@@ -145,6 +154,11 @@
   document.addEventListener("keydown", (event) => {
     if (event.target !== input()) return;
     if (event.key === "ArrowDown" && !list) { event.preventDefault(); return open(); }
+    if (event.key === "Enter" && stale) {
+      event.preventDefault();
+      entered = true;
+      return;
+    }
     if (!list) return;
     const all = options();
     const at = all.indexOf(current());
@@ -154,7 +168,7 @@
     } else if (event.key === "Enter" && current()) {
       event.preventDefault();
       take(current());
-    } else if (event.key === "Tab" && current() && input().value) take(current());
+    } else if (event.key === "Tab" && !stale && current() && input().value) take(current());
     else if (event.key === "Escape") { event.preventDefault(); event.stopPropagation(); close(); }
   }, true);
 

@@ -9,7 +9,6 @@
 (() => {
   "use strict";
   const NARROW = matchMedia("(max-width: 760px)");
-  const THICK = { int: 10, tol: 10, sum: 8, flag: 6, absent: 8, good: 6, bad: 6, unsure: 6, none: 6, ghost: 4, gain: 8, loss: 8 };
   const COLOURS = {
     sum: "color-mix(in srgb, var(--tolerable) 55%, var(--panel))", tol: "var(--tolerable)", flag: "var(--flag)",
     none: "color-mix(in srgb, var(--none) 40%, var(--panel))", good: "color-mix(in srgb, var(--good) 75%, var(--panel))",
@@ -18,20 +17,9 @@
   };
   const FILLED = ["hair", "luminosity", "sum", "tol", "flag", "none", "good", "unsure", "bad", "int", "absent", "gain", "loss", "ghost"];
   const CLOSEST = 8;
-  const THINNEST = 1.6;
   let now = null;
 
   const { rangesOf, textOf, merged, parse, holding, lumi } = window.lumisections;
-
-  const firstAfter = (ranges, from) => {
-    let [low, high] = [0, ranges.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (ranges[middle][1] + 0.5 <= from) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  };
 
   /* 1, 2 or 5 times a power of ten. */
   const stepOf = (length, most) => {
@@ -117,107 +105,8 @@
 
     /* -- drawing ------------------------------------------------------------------------------------------------------------- */
 
-    /* Of each kind one path: a comb whose teeth are the stretches. Its back runs to and fro along the foot of a lane and down the left edge, so
-       that only teeth have an area. Only what is in view is drawn, no tooth is thinner than can be seen, and what no eye could tell apart is one. */
-    comb(name) {
-      if (!this.made.has(name)) this.made.set(name, { x: [this.view[0]], y: [0] });
-      return this.made.get(name);
-    }
-
-    teeth({ x, y }, ranges, above, below) {
-      const [from, to] = this.view;
-      const pixel = (to - from) / this.width;
-      const least = THINNEST * pixel;
-      let place = firstAfter(ranges, from);
-      if (place >= ranges.length || ranges[place][0] - 0.5 > to) return;
-      x.push(from);
-      y.push(below);
-      for (; place < ranges.length && ranges[place][0] - 0.5 <= to; place++) {
-        const left = Math.max(ranges[place][0] - 0.5, from);
-        let right = ranges[place][1] + 0.5;
-        while (place + 1 < ranges.length && ranges[place + 1][0] - 0.5 - Math.max(right, left + least) < pixel / 2) right = ranges[++place][1] + 0.5;
-        right = Math.min(Math.max(right, left + least), to);
-        x.push(left, left, right, right);
-        y.push(below, above, above, below);
-      }
-      x.push(from);
-      y.push(below);
-    }
-
-    paths() {
-      this.made = new Map();
-      for (const row of this.rows) {
-        const middle = row.y + row.height / 2;
-        if (row.key === "luminosity") this.curves(row);
-        else if (row.lane?.scores) this.scores(row);
-        else {
-          this.teeth(this.comb("hair"), [[1, this.last]], middle - 0.5, middle + 0.5);
-          for (const { kind, ranges } of row.lane?.parts || []) {
-            const half = THICK[kind] / 2;
-            if (kind === "absent") {
-              /* Hollow: its edges alone. */
-              this.teeth(this.comb(kind), ranges, middle - half, middle - half + 1);
-              this.teeth(this.comb(kind), ranges, middle + half - 1, middle + half);
-            } else this.teeth(this.comb(kind), ranges, middle - half, middle + half);
-          }
-        }
-      }
-      return this.made;
-    }
-
-    /* [left, right, highest value] for each column of pixels in view; where lumisections are wider than one, for each lumisection. */
-    *columns(values) {
-      const [from, to] = this.view;
-      const size = Math.max(Math.floor((to - from) / this.width), 1);
-      const first = Math.max(Math.floor((from - 0.5) / size) * size, 0);
-      for (let place = first; place < values.length && place + 0.5 < to; place += size) {
-        let highest = null;
-        for (let inner = place; inner < Math.min(place + size, values.length); inner++) if (values[inner] !== null && (highest === null || values[inner] > highest)) highest = values[inner];
-        yield [Math.max(place + 0.5, from), Math.min(Math.min(place + size, values.length) + 0.5, to), highest];
-      }
-    }
-
-    steps(name, values, at) {
-      if (!this.made.has(name)) this.made.set(name, { x: [], y: [] });
-      const { x, y } = this.made.get(name);
-      for (const [left, right, value] of this.columns(values)) { x.push(left, right); y.push(value === null ? null : at(value), value === null ? null : at(value)); }
-      x.push(null);
-      y.push(null);
-    }
-
-    curves(row) {
-      const { recorded_inv_nb: recorded, pileup } = this.data.columns;
-      const scale = (values) => (0.96 * row.height) / Math.max(values.reduce((highest, value) => Math.max(highest, value || 0), 0), 1e-9);
-      const base = row.y + row.height;
-      if (recorded?.length) {
-        const { x, y } = this.comb("luminosity");
-        const unit = scale(recorded);
-        x.push(this.view[0]);
-        y.push(base);
-        for (const [left, right, value] of this.columns(recorded)) { const at = base - unit * (value || 0); x.push(left, right); y.push(at, at); }
-        x.push(x.at(-1), this.view[0]);
-        y.push(base, base);
-      }
-      if (pileup?.some((value) => value !== null)) {
-        const unit = scale(pileup);
-        this.steps("pileup", pileup, (value) => base - unit * value);
-      }
-    }
-
-    /* Scores by their root: most are near 0, and where good ends is what one looks at. */
-    scores(row) {
-      const at = (score) => row.y + row.height - 1 - (row.height - 2) * Math.sqrt(score);
-      this.steps("score", row.lane.scores, (score) => at(score / 1000));
-      for (const [kind, score] of row.lane.thresholds) {
-        if (!this.made.has(`at-${kind}`)) this.made.set(`at-${kind}`, { x: [], y: [] });
-        const { x, y } = this.made.get(`at-${kind}`);
-        x.push(...this.view, null);
-        y.push(at(score), at(score), null);
-      }
-    }
-
     traces() {
-      const made = this.paths();
+      const made = new window.StripPaths(this).all();
       const trace = (name, style) => (made.has(name) ? [{ type: "scatter", hoverinfo: "skip", name, ...made.get(name), ...style }] : []);
       const colour = (name) => this.colours[name.replace("at-", "")];
       const filled = (name) => trace(name, { mode: "none", fill: "toself", fillcolor: colour(name) });
@@ -382,50 +271,8 @@
       return null;
     }
 
-    time(at) {
-      const began = this.began[at - 1];
-      return this.data.started && began ? `${new Date(began * 1000).toISOString().slice(11, 19)} UTC` : "";
-    }
-
-    /* Lines for a tooltip: [text, class]. All of it is written as text, never as markup. */
-    words(row, at) {
-      const head = [[`LS ${at}${this.time(at) ? ` · ${this.time(at)}` : ""}`, "strip-tip-at"]];
-      const number = (name, unit) => { const value = this.data.columns[name]?.[at - 1]; return value === null || value === undefined ? "–" : unit ? lumi(value) : `${value}`; };
-      if (!row || row.key === "luminosity") return [...head, [`recorded ${number("recorded_inv_nb", true)} of ${number("delivered_inv_nb", true)}`], [`pile-up ${number("pileup")}`]];
-      if (!row.lane) return head;
-      if (row.lane.scores) return [...head, [row.lane.name, "strip-tip-name"], ...this.scoreWords(row.lane, at)];
-      if (row.lane.of?.length) return [...head, ...this.systemWords(row.lane, at)];
-      const name = [row.lane.name, row.lane.intolerable ? "strip-tip-name strip-tip-int" : "strip-tip-name"];
-      const hit = this.found(row, at);
-      if (!hit) return [...head, name, ["nothing here", "quiet"]];
-      return [...head, name, ...this.saidWords(hit, row.lane, at)];
-    }
-
-    saidWords({ part, range }, lane, at) {
-      const where = textOf([range]);
-      if (typeof part.said !== "number") {
-        const lines = [[`${where} · ${part.said}`]];
-        const finding = lane.findings?.find(({ ranges }) => holding(ranges, at));
-        if (finding) lines.push([`${finding.defect || "no defect suspected"}, score ${finding.score === null ? "–" : finding.score.toFixed(3)}`], ["waits for review", "quiet"]);
-        return lines;
-      }
-      const [state, user, when, comment] = this.data.said[part.said];
-      return [[`${where} · ${state}`], [[user, when && `${when} UTC`].filter(Boolean).join(", "), "quiet"], ...(comment ? [[comment, "strip-tip-comment"]] : [])];
-    }
-
-    scoreWords(lane, at) {
-      const score = lane.scores[at - 1];
-      return [[score === null ? "not scored" : `score ${(score / 1000).toFixed(3)}`], ...lane.thresholds.map(([kind, value]) => [`${kind} ${kind === "good" ? "below" : "above"} ${Number(value.toPrecision(3))}`, "quiet"])];
-    }
-
-    systemWords(lane, at) {
-      const here = lane.of.map((key) => this.data.lanes[key]).filter((one) => one.parts.some(({ kind, ranges }) => kind !== "absent" && holding(ranges, at)));
-      const lines = here.slice(0, 8).map((one) => [one.name, one.intolerable ? "strip-tip-int" : ""]);
-      return [[`${lane.name} · ${lane.reading}`, "strip-tip-name"], ...(lines.length ? lines : [["no defect here", "quiet"]]), ...(here.length > 8 ? [[`and ${here.length - 8} more`, "quiet"]] : [])];
-    }
-
     read_out(row, at, x, y) {
-      const lines = this.words(row, at).map(([text, className]) => {
+      const lines = window.stripWords(this, row, at).map(([text, className]) => {
         const line = document.createElement("div");
         line.textContent = text;
         line.dir = className === "strip-tip-comment" ? "auto" : "ltr";

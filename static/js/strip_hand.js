@@ -101,7 +101,7 @@
     const box = strip.host.getBoundingClientRect();
     const [x, y] = [box.left + strip.place(strip.cursor), box.top + strip.head + strip.row.y + strip.row.height / 2];
     strip.read_out(strip.row, strip.cursor, x, y);
-    strip.spoken.textContent = strip.words(strip.row, strip.cursor).map(([text]) => text).join(", ");
+    strip.spoken.textContent = window.stripWords(strip, strip.row, strip.cursor).map(([text]) => text).join(", ");
   };
 
   /* One lumisection further. With `extends` the end of the last range moves, else the whole choice is one lumisection. */

@@ -97,7 +97,7 @@ def options(client: Client, text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("lar_d", ["LAR_DATACORRUPT"]),
+        ("lar_da", ["LAR_DATACORRUPT"]),
         ("noise", ["LAR_NOISEBURST"]),
         ("burst lar", ["LAR_NOISEBURST"]),
         ("veto", ["LAR_NOISEBURST"]),

@@ -66,10 +66,11 @@ def test_absent_has_lanes_when_it_is_asked_for(systems: object, page: Page, ada:
     assert (kind, where, data["said"][said][0]) == ("absent", "3", "absent")
 
 
-def test_scores_thresholds_verdicts_and_decisions_are_there(page: Page, ada: User, lar: System) -> None:
+def test_verdicts_and_decisions_are_there(page: Page, ada: User, lar: System, settings: Any) -> None:
     from certifier.review.deciding import decide
     from tests.review.queue_world import CORRUPT, F, define, queue
 
+    settings.REVIEW_AUDIT_SHARE = settings.REVIEW_BLIND_SHARE = 0.0
     define(lar)
     [item] = queue(lar, F("30-41", "unsure", CORRUPT))
     decide(actor=ada, item=item, verdict="confirm", comment="Seen in the elog")
