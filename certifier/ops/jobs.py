@@ -40,7 +40,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
@@ -244,7 +244,9 @@ def sweep() -> dict[str, int]:
     """
     now = timezone.now()
     counts = {"sent again": 0, "given up": 0}
-    for job in Job.objects.filter(state=JobState.RUNNING, beat_at__lt=now - SILENT_AFTER):
+    # A sign of life from the future is older than the moment when somebody set the clock back.
+    silent = Q(beat_at__lt=now - SILENT_AFTER) | Q(beat_at__gt=now + SILENT_AFTER)
+    for job in Job.objects.filter(silent, state=JobState.RUNNING):
         if job.attempt >= MAX_ATTEMPTS:
             text = f"Its worker died {job.attempt} times. Look at the worker's log, then start it again."
             counts["given up"] += _same(job).update(
@@ -265,7 +267,8 @@ def _undelivered(now: datetime) -> Iterator[Job]:
         if arrived_at is None:
             continue
         before = min(now - UNDELIVERED_AFTER, arrived_at - timedelta(seconds=HEARTBEAT_EXPIRES_S))
-        yield from Job.objects.filter(state=JobState.QUEUED, queue=queue).alias(sent=sent).filter(sent__lt=before)
+        overtaken = Q(sent__lt=before) | Q(sent__gt=now + UNDELIVERED_AFTER)
+        yield from Job.objects.filter(state=JobState.QUEUED, queue=queue).alias(sent=sent).filter(overtaken)
 
 
 def _same(job: Job) -> QuerySet[Job]:

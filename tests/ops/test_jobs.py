@@ -139,6 +139,16 @@ def test_a_running_job_with_a_recent_sign_of_life_is_left_alone() -> None:
     assert fresh(job).state == JobState.RUNNING
 
 
+def test_a_clock_that_was_set_back_hides_no_death_and_no_lost_message() -> None:
+    """What was written by the old clock lies in the future; waiting for it could take for ever."""
+    tomorrow = timezone.now() + timedelta(days=1)
+    make_job(JobState.RUNNING, attempt=1, beat_at=tomorrow)
+    make_job(key="lost", queued_at=tomorrow)
+    beat("default", arrived=True)
+    assert jobs.sweep() == {"sent again": 2, "given up": 0}
+    assert jobs.sweep() == {"sent again": 0, "given up": 0}
+
+
 def test_a_job_whose_worker_died_three_times_is_lost_and_says_what_to_do() -> None:
     job = make_job(JobState.RUNNING, attempt=jobs.MAX_ATTEMPTS, beat_at=ago(minutes=10))
     assert jobs.sweep() == {"sent again": 0, "given up": 1}

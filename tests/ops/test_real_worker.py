@@ -82,6 +82,25 @@ def test_it_finds_a_killed_workers_job_and_a_second_worker_ends_it(
     assert job.result == {"attempt": 2}
 
 
+def test_a_process_that_the_kernel_ends_for_its_memory_costs_an_attempt_and_not_the_worker(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = {"path": str(tmp_path / "lines"), "first_stops_at": 1, "lines": 2}
+    with worker("default", log=log) as parent:
+        job = jobs.start("tests.write_lines", key="lines", arguments=arguments)
+        until(lambda: fresh(job).message == "waiting to be killed", log)
+        (child,) = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGKILL)
+        # Celery delivers the message again; the row is not queued, so nobody does the work beside the sweep.
+        until(lambda: "is not queued any more" in log.read_text(), log)
+        assert fresh(job).state == JobState.RUNNING
+        monkeypatch.setattr(jobs, "SILENT_AFTER", timedelta(0))
+        assert jobs.sweep() == {"sent again": 1, "given up": 0}
+        until(lambda: fresh(job).state == JobState.DONE, log)
+        assert parent.poll() is None
+    assert (job.attempt, (tmp_path / "lines").read_text().split()) == (2, ["0", "1"])
+
+
 def test_its_heartbeats_name_the_queues_it_serves_and_no_others(log: Path) -> None:
     with worker("score", log=log):
         until(lambda: "score" in heartbeats.newest_heartbeats(), log)
