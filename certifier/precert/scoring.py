@@ -25,6 +25,7 @@ from .verdicts import Judgement, Stretch
 
 if TYPE_CHECKING:
     from mlcore.pipeline import Scores
+    from mlcore.pipeline.scores import Evidence
 
 Progress = Callable[[float, str], None]
 
@@ -129,14 +130,14 @@ def _stretches(scores: Scores, values: Any, verdicts: dict[Verdict, LumiSet]) ->
     pieces.sort(key=lambda piece: piece[0].first or 0)
     peaks = [_peak(values, piece) for piece, _ in pieces]
     worst = sorted(range(len(pieces)), key=lambda place: -values[peaks[place]])[:MOST_EXPLAINED]
-    explained = set(worst)
+    explained = dict(zip(worst, scores.evidences([peaks[place] for place in worst]), strict=True))
     for place, ((piece, verdict), peak) in enumerate(zip(pieces, peaks, strict=True)):
         yield Stretch(
             lumisections=piece,
             verdict=verdict,
             suspected_defect=_suspected(scores, piece),
             score=float(values[peak]),
-            evidence=_evidence(scores, peak, whole=place in explained),
+            evidence=_evidence(scores, peak, explained.get(place)),
         )
 
 
@@ -169,15 +170,14 @@ def _suspected(scores: Scores, piece: LumiSet) -> str:
     return str(names[np.argmax(counts)]) if len(names) else ""
 
 
-def _evidence(scores: Scores, peak: int, *, whole: bool) -> dict[str, Any]:
+def _evidence(scores: Scores, peak: int, evidence: Evidence | None) -> dict[str, Any]:
     """What speaks for a finding, at its worst lumisection: docs/precertification.md describes it."""
     from mlcore.artifacts.manifest import as_json
 
-    if not whole:
+    if evidence is None:
         elements = scores.odd_elements(peak)
         found: dict[str, Any] = {"lumisection": peak + 1, "reason": scores.reason(peak)}
         return found | {"elements": [{"element": each.element, "score": round(each.score, 2)} for each in elements]}
-    evidence = scores.evidence(peak)
     bins = sorted(evidence.bins, key=lambda each: -abs(each.pull))[:MOST_BINS]
     plain = {
         "lumisection": evidence.lumisection,

@@ -59,7 +59,9 @@ class Urgency(Func):
         waited = f"{larger}(0.0, {now} - {seconds.format(since)})"
         return f"({weight} * (1.0 + {waited} / {DAY_S}))", list(moment)
 
-    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(  # type: ignore[override]
+        self, compiler: Any, connection: Any, **more: Any
+    ) -> tuple[str, list[Any]]:
         return self.as_sql(compiler, connection, larger="MAX", seconds="((julianday({}) - 2440587.5) * 86400)")
 
 

@@ -10,12 +10,12 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 from mlcore.calibration import ProbabilityCalibrator
-from mlcore.conditions import BoolArray, Conditions, FloatArray
+from mlcore.conditions import BoolArray, Conditions, FloatArray, IntArray
 from mlcore.detectors.base import Detector
 from mlcore.detectors.ensemble import Ensemble
 from mlcore.errors import MlcoreError
 from mlcore.evaluate import GOOD, UNSCORED, UNSURE
-from mlcore.explain import CaseLibrary, OddBin, by_object, odd_bins, tree_contributions
+from mlcore.explain import CaseLibrary, OddBin, PastCase, by_object, odd_bins, tree_contributions
 from mlcore.features import FeatureTable
 from mlcore.selective import SelectivePolicy
 from mlcore.stretches import Stretch, stretches
@@ -222,38 +222,54 @@ class SystemModel:
             values, conditions, low=low, high=high, shortest=self.config.shortest, bridge=self.config.bridge
         )
 
-    def evidence(self, scores: Scores, row: int, *, features: bool = False) -> Evidence:
-        """See `Scores.evidence`."""
-        inputs = scores.inputs
-        at = int(np.flatnonzero(inputs.conditions.key == scores.conditions.key[row])[0])
-        one = inputs.select(slice(at, at + 1))
-        odd = scores.odd_elements(row)
-        values = scores.elements[row : row + 1]
-        total, names = by_object(np.maximum(np.nan_to_num(values, nan=0.0) - 0.5, 0.0), self.layer_.groups)
-        share = total[0] / max(float(total[0].sum()), 1e-12)
-        near: Any = []
-        if np.isfinite(values).any():
-            looks = signature(self.layer_, one, values, np.zeros(1, dtype=np.int64))
-            near = self.cases_.nearest(looks, not_runs=scores.conditions.run[row : row + 1])[0]
-        return Evidence(
-            run=int(scores.conditions.run[row]),
-            lumisection=int(scores.conditions.lumisection[row]),
-            verdict=WORDS[int(scores.verdict[row])],
-            reason=scores.reason(row),
-            elements=odd,
-            bins=tuple(bin_ for element in odd[:3] for bin_ in self.odd_bins(one, element.element)),
-            objects={name: float(part) for name, part in zip(names, share, strict=True)},
-            features=self._features(scores, at) if features else {},
-            cases=tuple(near),
-        )
+    def evidences(self, scores: Scores, rows: Sequence[int], *, features: bool = False) -> list[Evidence]:
+        """See `Scores.evidences`."""
+        if not len(rows):
+            return []
+        keys = scores.inputs.conditions.key
+        order = np.argsort(keys, kind="stable")
+        places = order[np.searchsorted(keys, scores.conditions.key[list(rows)], sorter=order)]
+        few = scores.inputs.select(places)
+        near = self._similar(scores, few, np.asarray(rows, dtype=np.int64))
+        found = []
+        for place, row in enumerate(rows):
+            odd = scores.odd_elements(row)
+            values = scores.elements[row : row + 1]
+            total, names = by_object(np.maximum(np.nan_to_num(values, nan=0.0) - 0.5, 0.0), self.layer_.groups)
+            share = total[0] / max(float(total[0].sum()), 1e-12)
+            found.append(Evidence(
+                run=int(scores.conditions.run[row]),
+                lumisection=int(scores.conditions.lumisection[row]),
+                verdict=WORDS[int(scores.verdict[row])],
+                reason=scores.reason(row),
+                elements=odd,
+                bins=tuple(bin_ for element in odd[:3] for bin_ in self.odd_bins(few, element.element, place)),
+                objects={name: float(part) for name, part in zip(names, share, strict=True)},
+                features=self._features(scores, int(places[place])) if features else {},
+                cases=near.get(place, ()),
+            ))  # fmt: skip
+        return found
 
-    def odd_bins(self, one: Inputs, element: str) -> list[OddBin]:
+    def _similar(self, scores: Scores, few: Inputs, rows: IntArray) -> dict[int, tuple[PastCase, ...]]:
+        """By place in `rows`, cases that look alike; for all rows at once, since what a bin should hold costs by call.
+        Where nothing could be measured there are none."""
+        values = scores.elements[rows]
+        seen = np.flatnonzero(np.isfinite(values).any(axis=1))
+        if not seen.size:
+            return {}
+        looks = signature(self.layer_, few.select(seen), values[seen], np.arange(seen.size))
+        near = self.cases_.nearest(looks, not_runs=scores.conditions.run[rows[seen]])
+        return {int(place): tuple(cases) for place, cases in zip(seen, near, strict=True)}
+
+    def odd_bins(self, inputs: Inputs, element: str, row: int) -> list[OddBin]:
         """The oddest bins of one lumisection in one element, by the detector that knows what each bin should hold."""
-        block = one.blocks.get(element)
-        if block is None or block.missing[0]:
+        block = inputs.blocks.get(element)
+        if block is None or block.missing[row]:
             return []
         knower = knows_bins(self.layer_, element)
-        return odd_bins(knower, block)[0] if knower is not None and block.axes == self.layer_.axes[element] else []
+        if knower is None or block.axes != self.layer_.axes[element]:
+            return []
+        return odd_bins(knower, block.select(slice(row, row + 1)))[0]
 
     def _features(self, scores: Scores, at: int) -> dict[str, float]:
         """SHAP values of the classifier for one lumisection, the largest ten."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +146,11 @@ class Scores:
 
     def evidence(self, row: int, *, features: bool = False) -> Evidence:
         """What speaks for the verdict on this row. `features` adds SHAP values of the classifier (loads shap)."""
-        return self.model.evidence(self, row, features=features)
+        return self.evidences([row], features=features)[0]
+
+    def evidences(self, rows: Sequence[int], *, features: bool = False) -> list[Evidence]:
+        """Of many rows, in their order: much quicker than one after the other."""
+        return self.model.evidences(self, rows, features=features)
 
     def evidence_of(self, stretch: Stretch, *, features: bool = False) -> Evidence:
         """The evidence at the peak of a stretch."""

@@ -92,6 +92,21 @@ def test_the_evidence_shows_where_it_is_and_what_looked_alike(model: SystemModel
     assert scores.evidence_of(stretch).lumisection == fresh.conditions.lumisection[stretch.peak]
 
 
+def test_the_evidence_of_many_is_that_of_each(model: SystemModel, fresh: World) -> None:
+    scores = model.score(fresh.blocks)
+    rows = [int(row) for row in np.flatnonzero(fresh.truth == 1)[::-7]] + [0]
+    together = scores.evidences(rows)
+    assert len(together) == len(rows) > 3
+    for row, evidence in zip(rows, together, strict=True):
+        alone = scores.evidence(row)
+        assert (evidence.run, evidence.lumisection) == (fresh.conditions.run[row], fresh.conditions.lumisection[row])
+        assert (evidence.reason, evidence.elements, evidence.bins) == (alone.reason, alone.elements, alone.bins)
+        assert [(case.run, case.lumisection) for case in evidence.cases] == [
+            (case.run, case.lumisection) for case in alone.cases
+        ]
+    assert scores.evidences([]) == []
+
+
 def test_the_classifier_says_which_features_moved_it(model: SystemModel, fresh: World) -> None:
     scores = model.score(fresh.blocks)
     row = int(np.flatnonzero(fresh.families == "TIMING")[3])
