@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from django.db import IntegrityError, transaction
@@ -130,6 +132,17 @@ def all_checklists() -> dict[tuple[int, str], Checklist]:
     newest = Checklist.objects.order_by().values("system_id", "stage").annotate(newest=Max("id")).values("newest")
     rows = Checklist.objects.filter(id__in=newest)
     return {(row.system_id, row.stage): row for row in rows}
+
+
+def known_checklists(count: int, at: datetime | None) -> dict[tuple[int, str], Checklist]:
+    """As `all_checklists`, for who has read how many versions there are and when the newest was written. They are only
+    added, so what was read for these is kept: no query while nobody writes one."""
+    return dict(_checklists(count, at)) if count else {}
+
+
+@lru_cache(maxsize=2)
+def _checklists(count: int, at: datetime | None) -> dict[tuple[int, str], Checklist]:
+    return all_checklists()
 
 
 def versions_of(system: System, stage: str) -> list[Checklist]:

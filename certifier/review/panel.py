@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from certifier.accounts import permissions
 from certifier.runs.models import Run
 
 from .checklists import all_checklists
+from .models import Checklist
 from .rules import SIGNED
 from .selectors import StageState, SystemState, next_step, sign_off_state
 
@@ -47,10 +48,16 @@ class Panel:
         return any(row.can_sign_now or (row.may_reopen and row.signed) for row in self.rows)
 
 
-def panel(run: Run, user: Any, states: Sequence[SystemState] | None = None) -> Panel:
-    """The panel as this person sees it; `states` saves reading them again."""
+def panel(
+    run: Run,
+    user: Any,
+    states: Sequence[SystemState] | None = None,
+    checklists: Mapping[tuple[int, str], Checklist] | None = None,
+) -> Panel:
+    """The panel as this person sees it; `states` and `checklists` save reading them again."""
     states = sign_off_state(run) if states is None else states
-    lists = {key for key, held in all_checklists().items() if held.points}
+    checklists = all_checklists() if checklists is None else checklists
+    lists = {key for key, held in checklists.items() if held.points}
     return Panel(run, tuple(_row(state, user, lists) for state in states), next_step(run, states))
 
 

@@ -24,7 +24,9 @@ from certifier.goodruns.models import RunSummary
 from certifier.lumi import LARGEST_RUN, LumiSet, RunSelection
 from certifier.precert.lanes import FoundHere, Machine
 from certifier.precert.selectors import NEWEST, Parts, datasets_of, models_known
+from certifier.review.checklists import known_checklists
 from certifier.review.decided import Decided, decided_of_run
+from certifier.review.models import Checklist
 from certifier.review.panel import Panel, panel
 from certifier.review.selectors import SystemState, sign_off_state
 from certifier.runs.errors import RunNotFound
@@ -41,6 +43,10 @@ NEWEST_OF_ALL = NEWEST | {
     "newest_logic_at": Subquery(LogicVersion.objects.order_by("-number").values("at")[:1]),
     "tag_count": Subquery(Tag.objects.order_by().values(all=Value(1)).annotate(count=Count("id")).values("count")),
     "newest_tag_at": Subquery(Tag.objects.order_by("-id").values("created_at")[:1]),
+    "checklist_count": Subquery(
+        Checklist.objects.order_by().values(all=Value(1)).annotate(count=Count("id")).values("count")
+    ),
+    "newest_checklist_at": Subquery(Checklist.objects.order_by("-id").values("at")[:1]),
     "newest_entry": Subquery(Entry.objects.filter(run=OuterRef("pk")).order_by("-id").values("id")[:1]),
 }
 # Beyond this a table is no reading matter any more; a system can be chosen. Only virtual defects get there.
@@ -292,7 +298,8 @@ class RunPage:
     @cached_property
     def panel(self) -> Panel:
         """The sign-off panel, for which nothing is read twice."""
-        return panel(self.run, self.user, self.states)
+        lists = known_checklists(self.run.checklist_count or 0, self.run.newest_checklist_at)  # type: ignore[attr-defined]
+        return panel(self.run, self.user, self.states, lists)
 
     @property
     def record_form(self) -> RecordForm | None:

@@ -94,6 +94,8 @@ def test_keys_alone_record(live_server: Any, browser: Browser, ada: User) -> Non
     page.keyboard.type("corrupt lar")
     page.locator('.combo-option[data-value="LAR_DATACORRUPT"]').wait_for()
     page.keyboard.press("Enter")
+    page.locator(".combo-list").wait_for(state="detached")
+    assert form.get_by_label("defect", exact=True).input_value() == "LAR_DATACORRUPT"
     page.keyboard.press("Escape")
     page.keyboard.press("r")
     page.keyboard.press("c")

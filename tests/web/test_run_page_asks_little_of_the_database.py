@@ -10,7 +10,12 @@ from django.test import Client
 
 from certifier.accounts.models import System, User
 from certifier.defects import services as defects
+from certifier.review.checklists import write_checklist
+from certifier.review.deciding import decide
+from certifier.review.intake import find_items
+from certifier.review.models import Item
 from certifier.runs import services as runs
+from certifier.runs.models import Run
 from tests.precert import world
 from tests.web import experiment
 from tests.web.experiment import BEFORE, RUN
@@ -42,13 +47,22 @@ def test_it_asks_at_most_twelve_times(
 def test_it_asks_no_more_where_models_have_spoken_and_experts_decided(
     lar: System, pixel: System, ada: User, page: Callable[[User | None], Client], django_assert_max_num_queries: Any
 ) -> None:
+    experiment.define()
     for system in (lar, pixel):
         champion = world.champion(system)
     world.score(champion, world.take(RUN, system=pixel, noise="5-9 20-30"))
+    find_items()
+    item = Item.objects.filter(finding__isnull=False).order_by("id")[0]
+    decide(actor=None, item=item, verdict="confirm", defect="PIXEL_STANDBY", comment="Seen in the elog")
+    experiment.sign("LAR")
+    write_checklist(actor=None, system=lar, stage="bulk", points=["Noise bursts"])
+    experiment.summarise(Run.objects.get(number=RUN))
     client = page(ada)
     client.get(f"/runs/{RUN}/")
     with django_assert_max_num_queries(MOST):
-        assert "Machine findings" in client.get(f"/runs/{RUN}/").content.decode()
+        shown = client.get(f"/runs/{RUN}/").content.decode()
+    assert "Machine findings" in shown
+    assert "decided:PIXEL" in shown
 
 
 def test_it_asks_less_for_the_table_alone(
