@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from .conditions import BoolArray, Conditions, IntArray
 from .errors import TooFewData
@@ -47,19 +46,3 @@ def run_folds(
     fold = fold_of_run[np.searchsorted(runs, conditions.run)]
     for number in range(folds):
         yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-
-
-def forward_folds(conditions: Conditions, folds: int = 5, *, gap: int = 1) -> Iterator[tuple[IntArray, IntArray]]:
-    """(train, test) row indices going forward in time: train on everything before, test on the next block of runs,
-    with `gap` runs between. The first block is only trained on."""
-    runs = np.unique(conditions.run)
-    if len(runs) < 2 * (folds + 1):
-        raise TooFewData(f"{len(runs)} runs are too few for {folds} forward folds; {2 * (folds + 1)} are needed.")
-    blocks: list[npt.NDArray[np.int64]] = np.array_split(runs, folds + 1)
-    for number in range(1, folds + 1):
-        before = runs[runs < blocks[number][0]]
-        train = before[: len(before) - gap] if gap else before
-        yield (
-            np.flatnonzero(np.isin(conditions.run, train)),
-            np.flatnonzero(np.isin(conditions.run, blocks[number])),
-        )
