@@ -26,7 +26,7 @@ from certifier.review import services as review
 from certifier.runs import services as runs
 from certifier.runs.models import Run
 
-from . import catalogue, histograms, history, people, signatures, world
+from . import catalogue, histograms, history, months, people, signatures, world
 from .history import Visit
 from .signatures import Act
 
@@ -143,6 +143,9 @@ class Loader:
 
     def live_through(self) -> None:
         """Entries and signatures in the order of time, and in between what a coordinator does."""
+        self.say("the months before, week by week")
+        facts = {"project": world.PROJECT, "period": "J"}
+        months.play(self.users, EXPRESS, facts)
         self.say("entries, sign-offs, tags and lists")
         chi = self.users[people.COORDINATOR]
         self.until(FIRST_TAG_AT)

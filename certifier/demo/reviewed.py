@@ -14,15 +14,16 @@ from certifier.review import claims
 from certifier.review.deciding import decide, undo
 from certifier.review.intake import find_items
 from certifier.review.models import Decision, Item, ItemState
-from certifier.watch.models import Check
 from certifier.watch.services import check, due
 
-from . import histograms, people, trained, world
+from . import histograms, people, world
+from .months import CORRUPT
 
+NOISE: Final = "LAR_EMECA_NOISEBURST"
 # What there is to be seen, lumisection by lumisection: the histograms of the other runs are drawn without a fault.
 FAULTS: Final = {
-    trained.CORRUPT: histograms.CORRUPT | histograms.EDGES | histograms.DIP,
-    trained.NOISE: histograms.NOISE,
+    CORRUPT: histograms.CORRUPT | histograms.EDGES | histograms.DIP,
+    NOISE: histograms.NOISE,
 }
 # The most striking stretch waits for whoever opens the queue, and of its run every second item.
 STRIKING: Final = histograms.CORRUPT
@@ -33,10 +34,12 @@ SKIPPED: Final = "A pattern I have not seen: somebody who was on shift should lo
 def review_findings() -> None:
     """Bring the queue up to what the models say, and let the experts work through the earlier runs. Once."""
     find_items()
-    if Decision.objects.exists():
+    here = Decision.objects.filter(item__run__number__gte=world.FIRST_RUN)
+    if here.exists():
         return
     chi = User.objects.get(username=people.COORDINATOR)
-    rows = Item.objects.filter(state=ItemState.OPEN, system__code="LAR", run__number__lte=world.SHOWCASE)
+    between = (world.FIRST_RUN, world.SHOWCASE)
+    rows = Item.objects.filter(state=ItemState.OPEN, system__code="LAR", run__number__range=between)
     earlier: list[Item] = []
     latest: list[Item] = []
     for item in rows.select_related("run", "system").order_by("run__number", "pk"):
@@ -49,14 +52,13 @@ def review_findings() -> None:
     for place, item in enumerate(looked_at):
         _look(chi if place % 5 == 4 else expert, item)
     claims.skip(actor=expert, item=last, reason=SKIPPED)
-    _think_again(chi, Decision.objects.filter(by=expert).exclude(bad="").order_by("id"))
+    _think_again(chi, here.filter(by=expert).exclude(bad="").order_by("id"))
 
 
 def look_at_guarantees() -> None:
     """What the answers prove, as it is looked at within a minute wherever the program runs. Once."""
     for system in due():
-        if not Check.objects.filter(system=system).exists():
-            check(system)
+        check(system)
 
 
 def _look(actor: User, item: Item) -> None:

@@ -10,11 +10,13 @@ from django.core.management.base import BaseCommand, CommandError
 from certifier.audit.errors import CertifierError
 from certifier.demo import finish, load, people, reviewed, trained
 from certifier.goodruns.summaries import refresh_summaries
+from certifier.notices import services as notices
 
 
 class Command(BaseCommand):
     help = (
-        "Load the demo (30 runs with defects, sign-offs, tags and lists), all or nothing; again, and nothing changes."
+        "Load the demo (30 runs with defects, sign-offs, tags and lists, and the months before them), all or nothing; "
+        "again, and nothing changes."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,10 +31,12 @@ class Command(BaseCommand):
         # After the transaction, and also when an earlier call was stopped between the two.
         finish.run_jobs()
         if not there:
-            self.say("models, trained on a simulated season")
-        trained.load_models()
+            self.say("verdicts, decisions and notices")
+        trained.score_runs()
         reviewed.review_findings()
-        reviewed.look_at_guarantees()
+        if not there:
+            reviewed.look_at_guarantees()
+            notices.find()
         refresh_summaries()
         finish.write_accounts()
         if there:
