@@ -190,6 +190,8 @@ def known_defects(names: Iterable[str]) -> Mapping[str, KnownDefect]:
     if len(keys) <= SOUGHT_AT_ONCE:
         rows = rows.filter(name_key__in=keys)
     return {
-        key: KnownDefect(*known)
-        for key, *known in rows.values_list("name_key", "pk", "name", "system_id", "expression", "needs_comment")
+        key: KnownDefect(pk, name, system, expression, needs_comment)
+        for key, pk, name, system, expression, needs_comment in rows.values_list(
+            "name_key", "pk", "name", "system_id", "expression", "needs_comment"
+        )
     }

@@ -89,7 +89,10 @@
   const input = () => field("defect");
   const options = () => [...(list?.querySelectorAll("[role=option]") || [])];
   const current = () => list?.querySelector("[aria-selected=true]");
+  let waiting = 0;
   const close = () => {
+    clearTimeout(waiting);
+    asked++;
     list?.remove();
     list = null;
     stale = entered = false;
@@ -111,11 +114,13 @@
     const combo = input()?.closest(".combo");
     if (!combo) return;
     const mine = ++asked;
-    const answer = await fetch(`${combo.dataset.choices}?q=${encodeURIComponent(input().value)}`, { headers: { "X-Requested-With": "fetch" } }).catch(() => null);
+    const typed = input().value;
+    const answer = await fetch(`${combo.dataset.choices}?q=${encodeURIComponent(typed)}`, { headers: { "X-Requested-With": "fetch" } }).catch(() => null);
     if (mine !== asked || document.activeElement !== input()) return;
     if (!answer?.ok) { stale = entered = false; return; }
     const text = await answer.text();
-    if (mine !== asked) return;
+    /* Of what was typed since, another answer is on its way. */
+    if (mine !== asked || input().value !== typed) return;
     if (!list) {
       list = document.createElement("ul");
       Object.assign(list, { className: "combo-list", id: "combo-list" });
@@ -136,7 +141,6 @@
     box.removeAttribute("list");
     for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-expanded", "false"], ["aria-controls", "combo-list"]]) box.setAttribute(name, value);
   };
-  let waiting = 0;
   document.addEventListener("input", (event) => {
     if (event.target !== input()) return;
     clearTimeout(waiting);
@@ -144,7 +148,7 @@
     waiting = setTimeout(open, 90);
   });
   document.addEventListener("focusin", (event) => { if (event.target === input() && !input().value) open(); });
-  document.addEventListener("focusout", (event) => { if (event.target === input()) { clearTimeout(waiting); asked++; close(); } });
+  document.addEventListener("focusout", (event) => { if (event.target === input()) close(); });
   document.addEventListener("pointerdown", (event) => {
     const option = event.target instanceof Element ? event.target.closest(".combo-option") : null;
     if (!option) return;

@@ -151,7 +151,8 @@ def test_who_is_signed_out_finds_the_form_as_it_was(live_server: Any, browser: B
     page.context.clear_cookies(name="sessionid")
     form.get_by_role("button", name="Record").click()
     page.get_by_label("password").wait_for()
-    page.context.add_cookies([cookie for cookie in cookies if cookie["name"] == "sessionid"])  # type: ignore[list-item]
+    (session,) = (cookie["value"] for cookie in cookies if cookie["name"] == "sessionid")
+    page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
     page.goto(f"/runs/{RUN}/")
     assert page.locator("#id_comment").input_value() == "Two boards"
     assert not Entry.objects.filter(comment="Two boards").exists()

@@ -132,8 +132,7 @@ def _page(
     status = 422 if form.errors else 200
     if meanwhile:
         # Who has looked at the difference has seen all of it.
-        form.data = form.data.copy()
-        form.data["seen"] = meanwhile[-1].pk
+        form.data = {**form.data.dict(), "seen": meanwhile[-1].pk}  # type: ignore[attr-defined]  # posted, a QueryDict
         context |= {"meanwhile": meanwhile[-SHOWN_NEWER:], "again": AGAIN}
         status = 409
     template = "defects/_record_form.html"
