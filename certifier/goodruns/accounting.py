@@ -11,9 +11,10 @@ is irrecoverable.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ from certifier.runs.models import ConditionFlag, Run
 from certifier.runs.profile import Profile, iterate_profiles, profiles
 
 from . import building
-from .building import Built, LeftOut, Question, RunRow
+from .building import Built, Evaluated, LeftOut, Question, RunRow
 from .contents import content_of
 from .loss_table import NOT_IN_TAG, NOT_SIGNED, OTHER, Account, Charge, LossTable, SystemLoss, by_system, is_defect
 from .luminosity import NOTHING, Luminosity, luminosity_in
@@ -76,11 +77,11 @@ class Case:
         return profiles(each.row.number for each in self.behind)
 
 
-def case_of(list_: GoodRunList, runs: Collection[int] | None = None) -> Case:
+def case_of(list_: GoodRunList, runs: Collection[int] | None = None, content: RunLumiMap | None = None) -> Case:
     """For a built list with the defects as they were built with; for any other list, over the runs of it that we have,
-    with the defects that are intolerable now. `runs` leaves out all others.
+    with the defects that are intolerable now. `runs` leaves out all others; `content` saves reading it again.
     """
-    content = content_of(list_)
+    content = content_of(list_) if content is None else content
     if list_.origin != Origin.BUILT:
         chosen = content if runs is None else RunLumiMap({run: content[run] for run in runs if run in content})
         return Case(content, _sorted(_today(chosen)), as_built=False)
@@ -91,8 +92,22 @@ def case_of_built(built: Built, runs: Collection[int] | None = None) -> Case:
     """Its runs are those that were looked at when it was built."""
     considered = {*built.content, *(each.run for each in built.left_out)}
     rows = _rows(considered if runs is None else considered & set(runs))
-    behind = _with_machines(_behind(built.question, rows, built.entry_id), built.machine)
+    behind = _with_machines(_behind(built.question, rows, built.entry_id, built.evaluated), built.machine)
     return Case(built.content, _sorted(behind), built.left_out, built.systems)
+
+
+def case_at_head(question: Question, rows: Sequence[RunRow]) -> Case:
+    """Of a list that nobody builds: what the defects take away from these runs now, signed or not."""
+    behind = _sorted(_behind(question, rows, None))
+    good = {each.row.number: LumiSet.from_bits(each.row.domain & ~_any(each.accounts.values())) for each in behind}
+    return Case(RunLumiMap(good), behind)
+
+
+def _any(sets: Iterable[int]) -> int:
+    bits = 0
+    for each in sets:
+        bits |= each
+    return bits
 
 
 def _sorted(behind: Iterator[Behind]) -> tuple[Behind, ...]:
@@ -140,13 +155,19 @@ def _with_machines(behind: Iterator[Behind], machine: Sequence[ByMachine]) -> It
         yield replace(one, unsigned={system: one.row.domain & ~bits for system, bits in good.items()}) if good else one
 
 
-def _behind(question: Question, rows: Sequence[RunRow], up_to: int) -> Iterator[Behind]:
+def _behind(
+    question: Question, rows: Sequence[RunRow], up_to: int | None, known: Sequence[Evaluated] = ()
+) -> Iterator[Behind]:
+    """`known` are runs that have been evaluated already."""
     definitions = question.meaning.definitions
     within = RunSelection.parse(question.tag.runs if question.tag is not None else "")
     # What was entered for a run outside the tag is no part of the answer.
     yield from (Behind(row) for row in rows if row.number not in within)
     inside = [row for row in rows if row.number in within]
-    for row, evaluation, states in building.evaluated(question, inside, up_to):
+    wanted, done = {row.pk for row in inside}, {row.pk for row, _, _ in known}
+    rest = [row for row in inside if row.pk not in done]
+    again = building.evaluated(question, rest, up_to) if rest else ()
+    for row, evaluation, states in chain((each for each in known if each[0].pk in wanted), again):
         behind = roots(evaluation, question.require)
         final = 0
         for root, bits in behind.items():

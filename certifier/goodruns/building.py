@@ -8,7 +8,7 @@ the run.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,8 @@ from .machine import ByMachine, Promise, by_machine, promises
 
 LONGEST_SELECTION = 20_000
 MOST_NAMES = 100
+# So many evaluated runs are kept for the accounting; beyond that they are evaluated again.
+MOST_KEPT = 1_000
 
 
 class BuildRefused(CertifierError):
@@ -90,6 +92,9 @@ class LeftOut:
         return cls(kept["run"], kept["reason"], tuple(kept.get("unsigned", ())))
 
 
+Evaluated = tuple[RunRow, Evaluation, Mapping[int, State]]
+
+
 @dataclass(frozen=True)
 class Built:
     question: Question
@@ -101,6 +106,8 @@ class Built:
     # Where no person signed: what the list relies on instead.
     machine: tuple[ByMachine, ...] = ()
     promises: tuple[Promise, ...] = ()
+    # What was evaluated on the way, for who accounts for it next; nothing where the runs are very many.
+    evaluated: tuple[Evaluated, ...] = field(default=(), compare=False, repr=False)
 
 
 # -- the question ----------------------------------------------------------------------------------
@@ -227,7 +234,9 @@ def build(question: Question, up_to: int | None = None) -> Built:
     left_out = [stopped for row in rows if (stopped := gate.stops(row)) is not None]
     stopped_runs = {each.run for each in left_out}
     candidates = [row for row in rows if row.number not in stopped_runs]
-    good = dict(_good(question, candidates, entry_id))
+    found: Iterable[Evaluated] = evaluated(question, candidates, entry_id)
+    kept = tuple(found) if len(candidates) <= MOST_KEPT else ()
+    good = dict(_good(question, kept or found))
     nothing = f"{_names(question.require)} present (or not known to be absent) on every lumisection"
     left_out += [LeftOut(run, nothing) for run, lumisections in good.items() if not lumisections]
     machine = gate.relied_on(candidates)
@@ -244,7 +253,7 @@ def build(question: Question, up_to: int | None = None) -> Built:
     codes = tuple(system.code for system in gate.systems)
     content = RunLumiMap(good)
     used = tuple(each for each in machine if each.run in content)
-    return Built(question, content, entry_id, tuple(left_out), codes, used, tuple(promises(used)))
+    return Built(question, content, entry_id, tuple(left_out), codes, used, tuple(promises(used)), kept)
 
 
 def _frozen_entry(question: Question) -> int:
@@ -302,18 +311,16 @@ def _names(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"one of {', '.join(names)}"
 
 
-def _good(question: Question, rows: Sequence[RunRow], up_to: int) -> Iterator[tuple[int, LumiSet]]:
+def _good(question: Question, found: Iterable[Evaluated]) -> Iterator[tuple[int, LumiSet]]:
     """(run number, lumisections where every required defect is surely absent) for each run."""
-    for row, evaluation, _ in evaluated(question, rows, up_to):
+    for row, evaluation, _ in found:
         good = LumiSet.from_bits(row.domain)
         for name in question.require:
             good &= evaluation.absent(name)
         yield row.number, good
 
 
-def evaluated(
-    question: Question, rows: Sequence[RunRow], up_to: int
-) -> Iterator[tuple[RunRow, Evaluation, Mapping[int, State]]]:
+def evaluated(question: Question, rows: Sequence[RunRow], up_to: int | None) -> Iterator[Evaluated]:
     """The required defects of each run, evaluated, beside the states of its primary defects by primary key.
 
     Runs pass by one after the other, and only what the required defects need is read and evaluated.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django import forms as django_forms
 from django.contrib import messages
@@ -85,8 +86,24 @@ def list_page(request: HttpRequest, pk: int) -> HttpResponse:
         "compare": CompareForm(but=list_),
         "documents": list_.documents.all(),
         "efficiency": efficiency,
+        "again": asked_again(list_),
     }
     return render(request, "goodruns/list.html", context | loss_context(table, chosen))
+
+
+def asked_again(list_: GoodRunList) -> str:
+    """The question of a built list for the address of the builder; empty for any other list."""
+    if list_.origin != Origin.BUILT:
+        return ""
+    question = {
+        "require": list_.require,
+        "tag": [list_.tag.name] if list_.tag is not None else [],
+        "runs": [list_.run_selection],
+        "ignore": [" ".join(list_.ignore)],
+        "stage": [list_.stage if list_.signed_off else "no"],
+        "against": [list_.pk],
+    }
+    return urlencode(question, doseq=True)
 
 
 def _ours(numbers: list[int]) -> set[int]:

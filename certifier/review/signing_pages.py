@@ -8,7 +8,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import messages
 from django.db.models import Max
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -47,7 +47,10 @@ def sign_page(request: HttpRequest, run: int, system: str, stage: str) -> HttpRe
     """One stage of one system of one run: what is open, what was said, the checklist, and the signature."""
     permissions.require(permissions.can_view(request.user))
     row = get_object_or_404(Run, number=run)
-    owner = get_object_or_404(System, code__iexact=system)
+    systems = list(System.objects.all())
+    owner = next((each for each in systems if each.code.lower() == system.lower()), None)
+    if owner is None:
+        raise Http404
     if stage not in STAGES:
         raise services.SignOffRefused(f"“{stage[:40]}” is no stage. Choose one of {', '.join(STAGES)}.")
     error, comment, ticked = "", "", set[int]()
@@ -63,18 +66,18 @@ def sign_page(request: HttpRequest, run: int, system: str, stage: str) -> HttpRe
         else:
             messages.success(request, f"{owner.code} {stage} of run {row.number} is signed.")
             return redirect(reverse("web:run", args=[row.number]) + "#sign-off")
-    context = _of_stage(request, row, owner, stage)
+    context = _of_stage(request, row, owner, stage, systems)
     shown = context["checklist"]
     context |= {"error": error, "comment": comment}
     context["points"] = [(place, text, place in ticked) for place, text in enumerate(shown.points)] if shown else []
     return render(request, "review/sign.html", context, status=409 if error else 200)
 
 
-def _of_stage(request: HttpRequest, run: Run, system: System, stage: str) -> dict[str, Any]:
-    states = sign_off_state(run)
+def _of_stage(request: HttpRequest, run: Run, system: System, stage: str, systems: Sequence[System]) -> dict[str, Any]:
+    states = sign_off_state(run, systems)
     state = next(each for each in states if each.system.pk == system.pk)
     here = next(each for each in state.stages if each.stage == stage)
-    found = run_defects(run, systems=[system.code])
+    found = run_defects(run)
     acts = SignOff.objects.filter(run=run, system=system).select_related("checklist").order_by("-id")
     return {
         "run": run,
@@ -83,7 +86,7 @@ def _of_stage(request: HttpRequest, run: Run, system: System, stage: str) -> dic
         "state": here,
         "stages": state.stages,
         "next_step": next_step(run, states),
-        "defects": [each for each in found.defects if not each.virtual],
+        "defects": [each for each in found.defects if each.system == system.code and not each.virtual],
         "open_items": Item.objects.filter(run=run, system=system, state=ItemState.OPEN).count(),
         "acts": acts,
         "checklist": checklists.checklist_of(system, stage),

@@ -90,10 +90,10 @@ def hand_over(begin: datetime, until: datetime) -> dict[str, Any]:
     return {
         "begin": begin,
         "runs": runs,
-        "entries": entries.order_by("-id")[:MOST_LINES],
-        "entry_count": entries.count(),
-        "acts": acts.order_by("-id")[:MOST_LINES],
-        "act_count": acts.count(),
+        # One more than is shown tells that there are more.
+        "entries": list(entries.order_by("-id")[: MOST_LINES + 1]),
+        "acts": list(acts.order_by("-id")[: MOST_LINES + 1]),
+        "most": MOST_LINES,
         "failed": failed.filter(acknowledged_at=None)[:10],
         "notes": ShiftNote.objects.filter(at__gte=begin - timedelta(days=1)).order_by("-id")[:20],
         "unseen": express_open(),

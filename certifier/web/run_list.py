@@ -98,11 +98,12 @@ class RunListForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("project", "period", "beam"):
-            known = Run.objects.exclude(**{name: ""}).order_by(name).values_list(name, flat=True).distinct()
+        facts = ("project", "period", "beam")
+        rows = list(Run.objects.order_by().values_list(*facts).distinct())
+        for place, name in enumerate(facts):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
-            field.choices = [("", "any"), *((value, value) for value in known)]
+            field.choices = [("", "any"), *((value, value) for value in sorted({row[place] for row in rows} - {""}))]
 
     @property
     def is_filtered(self) -> bool:

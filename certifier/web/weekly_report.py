@@ -18,13 +18,11 @@ from django.views.decorators.http import require_safe
 from certifier.accounts import permissions
 from certifier.defects.logic_at import logic_at
 from certifier.defects.models import Defect, Entry
-from certifier.goodruns import building
-from certifier.goodruns.accounting import case_of_built, loss_in
-from certifier.goodruns.building import Question
+from certifier.goodruns.accounting import case_at_head, loss_in
+from certifier.goodruns.building import Question, RunRow
 from certifier.goodruns.loss_table import LossTable
 from certifier.goodruns.main_defect import main_virtual_defect
 from certifier.goodruns.measure import measure_of
-from certifier.lumi import RunSelection
 from certifier.review.models import SignOff
 from certifier.runs.models import Run
 
@@ -176,9 +174,8 @@ def _loss(runs: Sequence[Run]) -> tuple[LossTable | None, str]:
     main = main_virtual_defect(meaning)
     if main is None or not runs:
         return None, main or ""
-    numbers = RunSelection([(run.number, run.number) for run in runs])
-    question = Question(require=(main,), runs=numbers, signed_off=False, meaning=meaning)
-    return loss_in(case_of_built(building.build(question))), main
+    question = Question(require=(main,), signed_off=False, meaning=meaning)
+    return loss_in(case_at_head(question, [RunRow(run.pk, run.number, run.last_lumisection) for run in runs])), main
 
 
 def _signed(week: Week) -> list[dict[str, Any]]:

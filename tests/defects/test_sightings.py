@@ -119,5 +119,5 @@ def test_its_page_asks_little_of_the_database(page: Page, ben: User, django_asse
     world.record(1, "LAR_NOISEBURST", "1-4")
     client = page(ben)
     client.get("/defects/seen/?defect=LAR_NOISEBURST")
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(12):
         client.get("/defects/seen/?defect=LAR_NOISEBURST")

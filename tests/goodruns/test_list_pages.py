@@ -277,6 +277,13 @@ def test_it_compares_with_the_newest_list_of_its_kind(chi_at: Client, built: Goo
     assert "What it no longer has went to LAR 2 LS, 2.00 /pb" in text
 
 
+def test_a_list_leads_back_to_its_question(chi_at: Client, built: GoodRunList) -> None:
+    link = re.search(r'href="(/good-runs/build/[^"]*)"', chi_at.get(f"/good-runs/{built.pk}/").content.decode())
+    assert link
+    text = words(chi_at.get(link[1].replace("&amp;", "&")))
+    assert "Beside periodK the same lumisections" in text
+
+
 def test_it_compares_with_the_list_that_is_chosen(chi_at: Client, built: GoodRunList, imported: GoodRunList) -> None:
     text = words(chi_at.get(f"{PREVIEW}&against={imported.pk}"))
     assert "Beside golden" in text

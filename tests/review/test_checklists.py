@@ -141,5 +141,5 @@ def test_they_ask_little_of_the_database(
     write(ada, lar, *POINTS)
     client = page(ada)
     client.get(address)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(12):
         client.get(address)

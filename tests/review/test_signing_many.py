@@ -115,5 +115,5 @@ def test_the_page_asks_little_of_the_database(
 ) -> None:
     client = page(ada)
     client.get(ADDRESS)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(12):
         client.get(ADDRESS)

@@ -74,5 +74,5 @@ def test_a_note_is_neither_empty_nor_a_book(ben: User) -> None:
 
 def test_it_asks_little_of_the_database(ben_page: Client, django_assert_max_num_queries: Any) -> None:
     ben_page.get(AT)
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(12):
         ben_page.get(AT)

@@ -229,5 +229,5 @@ def test_nobody_saves_without_a_role_or_forgets_what_is_not_theirs(
 
 def test_it_asks_little_of_the_database(ben_page: Client, django_assert_max_num_queries: Any) -> None:
     ben_page.get("/runs/")
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(12):
         ben_page.get("/runs/?older=7&lost=1&mine=on&period=L")
