@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from certifier.audit.admin import ReadOnlyAdmin
 
-from .models import Claim, Decision, Item, Pull, Remark, SignOff
+from .models import Checklist, Claim, Decision, Item, Pull, Remark, ShiftNote, SignOff
 
 
 @admin.register(SignOff)
@@ -13,6 +13,19 @@ class SignOffAdmin(ReadOnlyAdmin):
     list_filter = ["stage", "action", "system"]
     search_fields = ["=run__number", "by_name", "comment"]
     list_select_related = ["run", "system"]
+
+
+@admin.register(Checklist)
+class ChecklistAdmin(ReadOnlyAdmin):
+    list_display = ["at", "system", "stage", "number", "by_name", "points"]
+    list_filter = ["stage", "system"]
+    list_select_related = ["system"]
+
+
+@admin.register(ShiftNote)
+class ShiftNoteAdmin(ReadOnlyAdmin):
+    list_display = ["at", "by_name", "text"]
+    search_fields = ["by_name", "text"]
 
 
 @admin.register(Item)

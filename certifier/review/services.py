@@ -55,7 +55,7 @@ def sign_off(
         shown = checklists.check(system, stage, ticks, comment) if ticks is not None else None
         looked_at = {"checklist": shown, "ticked": sorted(set(ticks.ticked))} if shown and ticks else {}
         row = _act(unit, run, system, stage=stage, action=Action.SIGN, comment=comment, at=at, **looked_at)
-        data = {"system": system.code, "stage": stage}
+        data: dict[str, Any] = {"system": system.code, "stage": stage}
         if shown is not None:
             data |= {"checklist": shown.number, "ticked": len(row.ticked), "points": len(shown.points)}
         unit.audit("review.sign_off", f"run {run.number}", data)

@@ -181,7 +181,7 @@ def _loss(runs: Sequence[Run]) -> tuple[LossTable | None, str]:
 def _signed(week: Week) -> list[dict[str, Any]]:
     """By system: how often each stage was signed, and how often something was reopened."""
     acts = SignOff.objects.filter(at__gte=week.begin, at__lt=week.end).order_by()
-    rows = acts.values("system__code", "system__position").annotate(
+    rows: Any = acts.values("system__code", "system__position").annotate(
         express=Count("id", filter=Q(action="sign", stage="express")),
         bulk=Count("id", filter=Q(action="sign", stage="bulk")),
         final=Count("id", filter=Q(action="sign", stage="final")),
@@ -193,7 +193,7 @@ def _signed(week: Week) -> list[dict[str, Any]]:
 
 def _entered(week: Week) -> list[dict[str, Any]]:
     entries = Entry.objects.filter(entered_at__gte=week.begin, entered_at__lt=week.end).order_by()
-    rows = entries.values("defect__system__code", "defect__system__position").annotate(
+    rows: Any = entries.values("defect__system__code", "defect__system__position").annotate(
         entries=Count("id"),
         defects=Count("defect_id", distinct=True),
         runs=Count("run_id", distinct=True),
@@ -205,5 +205,5 @@ def _entered(week: Week) -> list[dict[str, Any]]:
 def _first_seen(week: Week) -> list[dict[str, Any]]:
     """Defects whose first entry ever was made in this week, with how much was entered of them since."""
     rows = Entry.objects.filter(present=True).order_by().values("defect_id", "defect__name", "defect__intolerable")
-    firsts = rows.annotate(first=Min("entered_at"), runs=Count("run_id", distinct=True))
+    firsts: Any = rows.annotate(first=Min("entered_at"), runs=Count("run_id", distinct=True))
     return list(firsts.filter(first__gte=week.begin, first__lt=week.end).order_by("defect__name")[:SHOWN])

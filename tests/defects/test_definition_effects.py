@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from certifier.accounts.models import User
 from certifier.defects import selectors, services
-from certifier.defects.definition_effects import DefinitionEffect, effects_of_definition
+from certifier.defects.definition_effects import effects_of_definition
 from certifier.defects.errors import DefinitionRefused
 from certifier.defects.logic_at import Meaning, logic_at
 from certifier.defects.models import Defect, LogicVersion
@@ -39,7 +40,7 @@ def taken() -> None:
     world.record(2, "LAR_NOISEBURST", "5")
 
 
-def shown(name: str, expression: str) -> dict[str, DefinitionEffect]:
+def shown(name: str, expression: str) -> dict[str, Any]:
     before = logic_at().definitions.find(name)
     if before is None:
         system = logic_at().definitions["EMBA"]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from certifier.accounts.models import User
 from certifier.defects import services as defects
 from certifier.defects.as_of import as_of
-from certifier.defects.sightings import Asked, Sighting, Sightings, _weeks, sightings
+from certifier.defects.sightings import Asked, Sighting, _weeks, sightings
 from certifier.lumi import LumiSet, RunSelection
 from certifier.runs.models import Run
 from tests.goodruns import world
@@ -34,7 +34,7 @@ def taken() -> None:
         Run.objects.filter(number=number).update(started_at=START + timedelta(days=5 * place))
 
 
-def seen(name: str, tag: str = "", runs: str = "") -> Sightings:
+def seen(name: str, tag: str = "", runs: str = "") -> Any:
     moment = as_of(tag)
     return sightings(moment.logic().definitions[name], moment, RunSelection.parse(runs))
 

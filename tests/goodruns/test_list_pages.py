@@ -248,17 +248,17 @@ def test_it_answers_404_for_a_list_that_is_not_there(chi_at: Client) -> None:
     assert chi_at.get(f"/good-runs/{10**30}/").status_code == 404
 
 
-HTMX = {"HTTP_HX_REQUEST": "true", "HTTP_HX_TARGET": "preview"}
+HTMX = {"HX-Request": "true", "HX-Target": "preview"}
 
 
 def test_it_answers_a_change_of_the_question_with_the_preview_alone(chi_at: Client) -> None:
-    answer = chi_at.get(PREVIEW, **HTMX)
+    answer = chi_at.get(PREVIEW, headers=HTMX)
     text = words(answer)
     assert "lumisections 7" in text
     assert "Publish 7 LS" in text
     assert "<html" not in answer.content.decode()
     assert "HX-Target" in answer["Vary"]
-    refused = chi_at.get("/good-runs/build/?require=LAR_HVTRIP", **HTMX)
+    refused = chi_at.get("/good-runs/build/?require=LAR_HVTRIP", headers=HTMX)
     assert refused.status_code == 400
     assert "This cannot be built" in words(refused)
 
