@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certifier.goodruns.luminosity import Luminosity
 from certifier.web.templatetags.luminosity import UNITS, lumi, percent
 from tests.web.rendering import rendered
 
@@ -77,3 +78,15 @@ def test_it_stays_within_half_a_percent_and_never_uses_an_exponent(value: float)
 )
 def test_it_never_rounds_almost_all_to_all(share: float | None, words: str) -> None:
     assert percent(share) == words
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (Luminosity(), "–"),
+        (Luminosity(1200), "1,200 LS"),
+        (Luminosity(3, None, 58_300.0), '<span title="3 LS">58.3 /pb</span>'),
+    ],
+)
+def test_an_amount_says_lumisections_where_no_luminosity_is_known(known: Luminosity, words: str) -> None:
+    assert rendered('{% amount known "/pb" %}', known=known) == words

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from typing import Protocol
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 register = template.Library()
 
@@ -55,6 +58,29 @@ def lumi(value_inv_nb: Number, unit: str = "") -> str:
         unit = "/µb" if size else "/pb"
     digits = rounded(size / UNITS[unit])
     return f"{sign if digits.strip('0.') else ''}{digits} {unit}"
+
+
+class Amount(Protocol):
+    """What `goodruns` calls a luminosity: of so many lumisections, None where none of them has a known one."""
+
+    @property
+    def lumisections(self) -> int: ...
+    @property
+    def recorded_inv_nb(self) -> float | None: ...
+
+
+@register.simple_tag
+def amount(of: Amount, unit: str = "") -> SafeString | str:
+    """`{% amount charge.lost unit %}`: its recorded luminosity, or its lumisections where none is known; – for nothing.
+
+    A tag and not a part of a page: a loss table of a year has a thousand of them.
+    """
+    if not of.lumisections:
+        return NOTHING
+    count = f"{of.lumisections:,} LS"
+    if of.recorded_inv_nb is None:
+        return count
+    return format_html('<span title="{}">{}</span>', count, lumi(of.recorded_inv_nb, unit))
 
 
 @register.filter
