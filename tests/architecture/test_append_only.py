@@ -18,7 +18,20 @@ from certifier.defects.models import Defect, Definition, Entry, LogicVersion, So
 from certifier.goodruns.models import GoodRunList, GoodRunListRun, ListDocument, Origin
 from certifier.monitoring.models import Element, Part
 from certifier.precert.models import Finding, ModelVersion, Promotion, Scoring, SystemMode
-from certifier.review.models import Action, Answer, Checklist, Decision, Item, Kind, Pull, Remark, Said, ShiftNote, SignOff, Stage
+from certifier.review.models import (
+    Action,
+    Answer,
+    Checklist,
+    Decision,
+    Item,
+    Kind,
+    Pull,
+    Remark,
+    Said,
+    ShiftNote,
+    SignOff,
+    Stage,
+)
 from certifier.runs.models import Change, Dataset, Run
 from certifier.sync.models import Pass
 from certifier.training.models import Pause, Training

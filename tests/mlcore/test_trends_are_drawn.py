@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -117,6 +119,6 @@ def test_a_trend_that_stood_still_may_move_by_the_floor() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"fewest": 1}, {"window": 4, "fewest": 8}, {"sigmas": 0}, {"floor": -1}])
-def test_bands_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
+def test_bands_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be"):
         band([1.0, 2.0], **wrong)

@@ -140,6 +140,6 @@ def test_a_list_asks_little_of_the_database(
     found = queue(lar, *[F(f"{first}", "unsure") for first in range(1, 99, 2)])
     claims.claim(actor=ada, item=found[0])
     client = api(ada)
-    # Of the token, its use and the list: no more for fifty than for one.
-    with django_assert_max_num_queries(7):
+    # Of the token, its owner, its use and the list: no more for fifty than for one.
+    with django_assert_max_num_queries(8):
         assert len(client.get(f"{V1}/review-items/").json()["results"]) == 49
