@@ -6,13 +6,15 @@ from typing import Any
 
 from certifier.ops.jobs import JobHandle, background
 
-from . import computing
 from .selectors import KIND
 
 
 @background(KIND)
 def compare(job: JobHandle, *, defect: str = "", element: str = "") -> dict[str, Any]:
     """Harmless to repeat: it reads, and writes nothing but the result of the job."""
+    # A worker learns to compare when it has to: what compares takes a second to load, and memory from then on.
+    from . import computing
+
     if defect:
         return computing.of_defect(defect, job.progress)
     return computing.of_element(element, job.progress)

@@ -35,7 +35,8 @@ def meaning_output(meaning: Meaning) -> dict[str, Any]:
         "description": meaning.description,
         "expression": meaning.expression,
         "intolerable": meaning.intolerable,
-        "needs_comment": meaning.needs_comment,
+        # Where nothing is demanded the object is that of the contract, and no more.
+        **({"needs_comment": True} if meaning.needs_comment else {}),
     }
 
 

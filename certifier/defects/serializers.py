@@ -78,7 +78,14 @@ class DefectOutput(serializers.Serializer[Any]):
     description = serializers.CharField()
     expression = serializers.CharField(allow_null=True, help_text="null for a primary defect")
     intolerable = serializers.BooleanField()
-    needs_comment = serializers.BooleanField()
+    needs_comment = serializers.BooleanField(required=False, help_text="true, or left out")
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """Where no comment is demanded, the object is that of the contract and no more."""
+        found: dict[str, Any] = super().to_representation(instance)
+        if not found["needs_comment"]:
+            del found["needs_comment"]
+        return found
 
 
 class EntryInput(serializers.Serializer[Any]):

@@ -27,7 +27,6 @@ def test_it_defines_a_primary_defect(api: Api, ada: User) -> None:
         "description": "A line tripped – ±5%.",
         "expression": None,
         "intolerable": True,
-        "needs_comment": False,
     }
     assert answer.json() == expected
     assert api(ada).get("/api/v1/defects/lar_emba_hvtrip/").json() == expected

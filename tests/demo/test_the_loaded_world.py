@@ -31,6 +31,9 @@ from certifier.runs.models import Change, Lumisection, Run
 from certifier.training.models import Outcome, Training
 from certifier.watch.models import Check
 
+# Once is enough: two minutes, and whatever it goes through is tested on both databases in its own room.
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture(scope="module")
 def said(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
