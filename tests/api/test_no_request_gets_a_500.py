@@ -31,6 +31,7 @@ from certifier.ops.models import Job
 from certifier.precert.models import ModelVersion, Scoring
 from certifier.review.models import Decision, Item
 from certifier.runs.models import Run
+from certifier.training.models import Training
 from certifier.wsgi import application
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -90,9 +91,17 @@ def world(chi: User, systems: Any, api: Callable[[User], APIClient]) -> dict[str
         "id": lists[0],
         "other": lists[1],
         "model": model_of("LAR"),
+        "training": training_of("LAR"),
         **review_of("LAR", 358031),
         "job": Job.objects.create(kind="tests.none", key="tests.none", arguments={"run": 358031}).pk,
     }
+
+
+def training_of(code: str) -> int:
+    """A training that found nothing new; a real one would take its time."""
+    about = {"system": System.objects.get(code=code), "number": 1, "trigger": "command", "words": "Nothing new."}
+    row = Training.objects.create(**about, outcome="unchanged", took_s=1.0, by_name="chi", at=timezone.now())
+    return row.pk
 
 
 def model_of(code: str) -> int:
