@@ -26,14 +26,14 @@ def crooked(rng: np.random.Generator, rows: int) -> tuple[Any, Any]:
 @pytest.mark.parametrize("level", [0.68, 0.95])
 def test_measured_intervals_cover_what_they_say_and_bare_ones_do_not(level: float) -> None:
     inside, bare = [], []
-    for seed in range(30):
+    for seed in range(16):
         rng = np.random.default_rng(seed)
         X, y = crooked(rng, 600)
         asked = crooked(rng, 1000)
         inside.append(coverage(ConformalRegressor(estimator=LINE, groups=1).fit(X, y), *asked, level).inside)
         bare.append(coverage(LINE.fit(X, y), *asked, level).inside)
-    # The mean of thirty: its own error is well below a point.
-    assert np.mean(inside) == pytest.approx(level, abs=0.015)
+    # The mean of sixteen: its own error is half a point.
+    assert np.mean(inside) == pytest.approx(level, abs=0.02)
     if level < 0.9:  # at 95% too narrow where the noise is large makes up for too wide where it is small
         assert abs(np.mean(bare) - level) > 0.08
 
