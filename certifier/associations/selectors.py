@@ -1,12 +1,9 @@
-"""Which comparison was made last, and asking for one."""
+"""Which comparison was made last."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from certifier.accounts import permissions
-from certifier.accounts.models import User
-from certifier.ops import jobs
 from certifier.ops.models import Job, JobState
 
 KIND: Final = "associations.compare"
@@ -22,10 +19,3 @@ def newest(key: str) -> tuple[Job | None, Job | None]:
     last = among.first()
     done = last if last is None or last.state == JobState.DONE else among.filter(state=JobState.DONE).first()
     return done, None if last is done else last
-
-
-def ask(*, actor: User, defect: str = "", element: str = "") -> Job:
-    """Let a worker compare; whoever may read. A job that waits or runs already stays."""
-    permissions.require(permissions.can_view(actor))
-    arguments = {"defect": defect} if defect else {"element": element}
-    return jobs.start(KIND, key=key_of(defect=defect, element=element), arguments=arguments, actor=actor)

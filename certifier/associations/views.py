@@ -16,7 +16,8 @@ from certifier.monitoring.errors import ElementNotFound
 from certifier.monitoring.selectors import find_element
 from certifier.ops.models import LIVE
 
-from .selectors import ask, key_of, newest
+from .selectors import key_of, newest
+from .services import ask
 
 # Below it, a line is called sure.
 SURE: Final = 0.05

@@ -16,7 +16,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from certifier.accounts.models import System
+from certifier.accounts.selectors import system_asked_for
+from certifier.audit.errors import CertifierError
 from certifier.defects import resolution
 from certifier.defects.logic_at import logic_at
 from certifier.goodruns.models import RunSummary
@@ -305,7 +306,7 @@ def _number(value: object) -> float:
 
 
 def _system(name: str, member: str) -> str:
-    codes = {code.lower(): code for code in System.objects.values_list("code", flat=True)}
-    if member.lower() not in codes:
-        raise TrendRefused(f"{name}: there is no system “{member}”.")
-    return codes[member.lower()]
+    try:
+        return system_asked_for(member).code
+    except CertifierError as error:
+        raise TrendRefused(f"{name}: {error.message}") from None

@@ -10,7 +10,8 @@ from django.test import Client
 from certifier.accounts.models import System, User
 from certifier.associations import computing
 from certifier.associations.computing import NothingToCompare
-from certifier.associations.selectors import KIND, ask
+from certifier.associations.selectors import KIND
+from certifier.associations.services import ask
 from certifier.associations.tasks import compare
 from certifier.defects import services as defects
 from certifier.defects.entry_input import NewEntry

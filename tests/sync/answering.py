@@ -127,7 +127,7 @@ def registry(runs: list[dict[str, Any]], bits: dict[int, list[dict[str, Any]]]) 
         if path != "/runs_filtered_ordered":
             return Refusal(404)
         ((operator, number),) = body["filter"]["run_number"].items()
-        fits = {">": lambda value: value > number, ">=": lambda value: value >= number}[operator]
+        fits = {">": lambda value: value > number, "=": lambda value: value == number}[operator]
         found = sorted((row for row in runs if fits(row["run_number"])), key=lambda row: row["run_number"])
         return {"runs": found[: body["page_size"]], "count": len(found), "pages": 1}
 

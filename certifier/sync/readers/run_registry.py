@@ -41,7 +41,7 @@ class RegistryReader:
 
     def _runs_numbered(self, numbers: list[int]) -> Iterator[Row]:
         for number in numbers:
-            yield from self._page(">=", number, 1)
+            yield from self._page("=", number, 1)
 
     def _runs_after(self, last: int) -> Iterator[Row]:
         while True:
@@ -60,7 +60,7 @@ class RegistryReader:
         }
         rows = rows_in(self.client.post("runs_filtered_ordered", body), "runs", self.client.base)
         expect(all(map(_is_run, rows)), self.client.base, "runs without run_number or oms_attributes")
-        return [row for row in rows if operator == ">" or row["run_number"] == number]
+        return rows
 
     def _batch(self, number: int, row: Row, cursor: Mapping[str, Any]) -> Batch:
         bits = self.client.post("lumisections/oms_lumisections", {"run_number": number, "dataset_name": DATASET})
