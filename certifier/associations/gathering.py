@@ -9,9 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from certifier.defects import resolution
-from certifier.defects.logic_at import LogicAt, logic_at
-from certifier.lumi import LumiSet
+from certifier.defects.presence import present_in
 from certifier.monitoring.models import Element, Part
 from certifier.monitoring.selectors import histograms_of_runs
 from certifier.runs.models import Run
@@ -30,34 +28,18 @@ class Gathered:
     runs: list[Run]
     table: FeatureTable | None
 
-    def masks(self, wanted: Sequence[str], logic: LogicAt | None = None) -> dict[str, npt.NDArray[np.bool_]]:
+    def masks(self, wanted: Sequence[str]) -> dict[str, npt.NDArray[np.bool_]]:
         """By defect, primary or virtual, on which of the n lumisections it is present now."""
         if self.table is None:
             return {}
-        logic = logic or logic_at()
-        states = dict(resolution.states(runs=[run.pk for run in self.runs], up_to=None))
-        by_defect = logic.definitions.by_defect
         runs, numbers = self.table.conditions.run, self.table.conditions.lumisection
         found = {name: np.zeros(len(self.table), dtype=np.bool_) for name in wanted}
+        present = present_in(self.runs, wanted)
         for run in self.runs:
-            said = states.get(run.pk)
-            if not said:
-                continue
-            named = {by_defect[pk].name: state.present for pk, state in said.items() if pk in by_defect}
-            evaluation = logic.logic.evaluate(named, run.domain, only=[n for n in wanted if not _is_primary(logic, n)])
             rows = np.flatnonzero(runs == run.number)
             for name in wanted:
-                present = evaluation.present(name) if not _is_primary(logic, name) else _primary(named, name, run)
-                found[name][rows] = present.to_mask(int(run.last_lumisection))[numbers[rows] - 1]
+                found[name][rows] = present[run.number][name].to_mask(run.last_lumisection)[numbers[rows] - 1]
         return found
-
-
-def _is_primary(logic: LogicAt, name: str) -> bool:
-    return not logic.definitions[name].is_virtual
-
-
-def _primary(named: dict[str, int], name: str, run: Run) -> LumiSet:
-    return LumiSet.from_bits(named.get(name, 0)) & run.domain
 
 
 def gather(elements: Sequence[Element], say: Say) -> Gathered:

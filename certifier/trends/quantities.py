@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from certifier.accounts.selectors import system_asked_for
 from certifier.audit.errors import CertifierError
-from certifier.defects import resolution
 from certifier.defects.logic_at import logic_at
+from certifier.defects.presence import present_in
 from certifier.goodruns.models import RunSummary
 from certifier.lumi import LumiSet
 from certifier.monitoring import comparison
@@ -129,10 +129,6 @@ class _World:
         found = verdicts_of_runs(self.runs)
         return {number: {each.system.code: each for each in verdicts} for number, verdicts in found.items()}
 
-    @cached_property
-    def states(self) -> dict[int, dict[int, resolution.State]]:
-        return dict(resolution.states(runs=[run.pk for run in self.runs], up_to=None))
-
     # -- columns -----------------------------------------------------------------------------------------------------
 
     def column(self, name: str) -> FloatArray:
@@ -208,21 +204,11 @@ class _World:
         return self._sets([known.get(run.pk) for run in self.runs])
 
     def _defect(self, name: str, member: str) -> FloatArray:
-        logic, definitions = logic_at()
-        meaning = definitions.find(member)
+        meaning = logic_at().definitions.find(member)
         if meaning is None:
             raise TrendRefused(f"{name}: there is no defect “{member}”.")
-        found: list[LumiSet | None] = []
-        for run in self.runs:
-            states = self.states.get(run.pk, {})
-            if not meaning.is_virtual:
-                state = states.get(meaning.defect)
-                found.append(LumiSet.from_bits(state.present) & run.domain if state else LumiSet())
-                continue
-            by_defect = definitions.by_defect
-            present = {by_defect[pk].name: state.present for pk, state in states.items() if pk in by_defect}
-            found.append(logic.evaluate(present, run.domain, only=[meaning.name]).present(meaning.name))
-        return self._sets(found)
+        found = present_in(self.runs, [meaning.name])
+        return self._sets([found[run.number][meaning.name] for run in self.runs])
 
     def _bad(self, name: str, member: str) -> FloatArray:
         return self._verdict(name, member, lambda verdict: verdict.bad)
