@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from certifier.accounts.models import User
 from certifier.ops.models import Job, JobState
@@ -35,11 +36,11 @@ def test_progress_and_result_appear_without_a_reload(live_server: Any, browser: 
     page.evaluate("document.title = 'not reloaded'")
     Job.objects.filter(pk=job.pk).update(progress=0.4, message="run 350479")
     page.get_by_text("run 350479").wait_for()
-    assert page.get_by_text("40%").is_visible()
+    expect(page.get_by_text("40%")).to_be_visible()
 
     Job.objects.filter(pk=job.pk).update(state=JobState.DONE, result={"lists": 1}, finished_at=timezone.now())
     page.get_by_role("heading", name="Result").wait_for()
-    assert page.get_by_role("button", name="Start again").is_visible()
+    expect(page.get_by_role("button", name="Start again")).to_be_visible()
     assert page.title() == "not reloaded"
 
     asked.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from certifier.accounts.models import User
 from tests.e2e.visiting import visit
@@ -27,11 +28,11 @@ def test_every_page_says_what_is_missing_and_whom_to_ask(
         answer = page.goto(address)
         assert answer is not None
         assert answer.status == 403, address
-        assert page.get_by_text("You may not do this.").is_visible()
-        assert page.get_by_text("Ask an administrator to grant it.").is_visible()
+        expect(page.get_by_text("You may not do this.")).to_be_visible()
+        expect(page.get_by_text("Ask an administrator to grant it.")).to_be_visible()
         assert "data18_13TeV" not in page.content()
     page.get_by_role("link", name="Your account").last.click()
-    assert page.get_by_text("You have no role yet.").is_visible()
+    expect(page.get_by_text("You have no role yet.")).to_be_visible()
     page.context.close()
 
 
@@ -45,6 +46,6 @@ def test_a_viewer_reads_and_is_offered_nothing_else(
     services.grant_role(actor=None, user=dee, role="viewer")
     page = visit(browser, live_server, dee)
     page.goto(f"/runs/{RUN}/")
-    assert page.get_by_text("Your roles let you record no defect.").is_visible()
-    assert page.locator("#sign-off").get_by_role("button").count() == 0
+    expect(page.get_by_text("Your roles let you record no defect.")).to_be_visible()
+    expect(page.locator("#sign-off").get_by_role("button")).to_have_count(0)
     page.context.close()

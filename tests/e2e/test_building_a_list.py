@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from certifier.accounts.models import User
 from certifier.goodruns.models import GoodRunList
@@ -42,7 +43,7 @@ def test_every_change_is_answered_at_once_and_published_as_seen(live_server: Any
     page.get_by_label("name").fill("week 20")
     page.get_by_role("button", name="Publish 100 LS").click()
     page.get_by_text("The list week 20 is published.").wait_for()
-    assert page.locator("#efficiency").get_by_text("100.0%").first.is_visible()
+    expect(page.locator("#efficiency").get_by_text("100.0%").first).to_be_visible()
     assert GoodRunList.objects.get().ignore == ["LAR_DATACORRUPT"]
     page.context.close()
 
@@ -52,10 +53,10 @@ def test_without_scripts_the_button_does_the_same(live_server: Any, browser: Bro
     page.goto("/good-runs/build/")
     page.get_by_label("requires").select_option(MAIN)
     page.get_by_role("button", name="Preview").click()
-    assert page.get_by_role("region", name="Loss by system").get_by_text("LAR").is_visible()
+    expect(page.get_by_role("region", name="Loss by system").get_by_text("LAR")).to_be_visible()
     page.get_by_label("name").fill("week 20")
     page.get_by_role("button", name="Publish 90 LS").click()
-    assert page.get_by_text("The list week 20 is published.").is_visible()
+    expect(page.get_by_text("The list week 20 is published.")).to_be_visible()
     page.context.close()
 
 
@@ -69,5 +70,5 @@ def test_an_outsider_is_refused_on_every_page_of_the_workplace(live_server: Any,
         answer = page.goto(address)
         assert answer is not None
         assert answer.status == 403, address
-        assert page.get_by_text("You may not do this.").is_visible()
+        expect(page.get_by_text("You may not do this.")).to_be_visible()
     page.context.close()

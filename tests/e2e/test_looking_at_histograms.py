@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from certifier.accounts.models import User
 from certifier.monitoring.models import Element
@@ -69,7 +71,7 @@ def test_a_click_on_a_column_chooses_its_lumisections(
     page.mouse.move(box["x"] + box["width"] * 0.305, box["y"] + box["height"] / 2)
     page.mouse.click(box["x"] + box["width"] * 0.305, box["y"] + box["height"] / 2)
     page.wait_for_url("**ls=31*")
-    assert "panel=ratio" in page.url
+    expect(page).to_have_url(re.compile("panel=ratio"))
     page.get_by_role("heading", name="31", exact=True).wait_for()
     page.context.close()
 
@@ -90,14 +92,14 @@ def test_the_colours_of_a_map_are_those_of_the_theme(
 def test_it_reads_without_scripts(live_server: Any, browser: Browser, ben: User, world: None) -> None:
     page = visit(browser, live_server, ben, scripts=False)
     page.goto(f"{URL}{TIME}/?ls=41")
-    assert page.locator("svg.hist").is_visible()
-    assert page.locator("svg.points").is_visible()
-    assert page.locator("img.hist-picture").is_visible()
+    expect(page.locator("svg.hist")).to_be_visible()
+    expect(page.locator("svg.points")).to_be_visible()
+    expect(page.locator("img.hist-picture")).to_be_visible()
     page.get_by_role("link", name="42 ›").click()
-    assert page.url.endswith("?ls=42")
+    expect(page).to_have_url(re.compile(re.escape("?ls=42") + "$"))
     page.select_option("[name=against]", "nothing")
     page.get_by_role("button", name="Show").first.click()
-    assert "against=nothing" in page.url
+    expect(page).to_have_url(re.compile("against=nothing"))
     page.context.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from certifier.accounts.models import System, User
 from certifier.precert.models import Promotion
@@ -76,11 +77,11 @@ def test_automation_is_switched_on_and_the_run_page_follows(
     card(page).get_by_text("good counts as checked").wait_for()
     page.goto(f"/runs/{world.RUN}/?system=LAR")
     lane = page.locator(".lane", has_text="machine").first
-    assert lane.get_by_text("to review").is_visible()
+    expect(lane.get_by_text("to review")).to_be_visible()
     assert "mode auto" in (lane.get_by_role("link", name="machine").get_attribute("title") or "")
     finding = page.locator("#findings tbody tr", has_text="20-24")
     finding.locator("summary").click()
-    assert finding.get_by_text("looks like").is_visible()
+    expect(finding.get_by_text("looks like")).to_be_visible()
     page.context.close()
 
 

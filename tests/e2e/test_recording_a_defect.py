@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from certifier.accounts import services
 from certifier.accounts.models import Role, User
@@ -44,7 +45,7 @@ def test_it_is_recorded_and_shown(live_server: Any, browser: Browser, ada: User,
     row = page.locator("#defects tbody tr")
     row.wait_for()
     for words in ("LAR_NOISEBURST", "3 7-9", "Burst in the end-cap", "recoverable", "ada"):
-        assert words in row.inner_text()
+        expect(row).to_contain_text(words, use_inner_text=True)
     entry = Entry.objects.get()
     assert (str(entry.lumisections), entry.present, entry.recoverable, entry.user) == ("3 7-9", True, True, "ada")
     page.context.close()
@@ -60,7 +61,7 @@ def test_it_says_at_the_field_what_is_wrong_and_keeps_the_rest(
     form = page.locator("#record-form")
     form.locator(".field-error").wait_for()
     assert "9-3" in form.locator(".field-error").inner_text()
-    assert form.get_by_label("comment").input_value() == "Burst in the end-cap"
+    expect(form.get_by_label("comment")).to_have_value("Burst in the end-cap")
     assert not Entry.objects.exists()
     page.context.close()
 
@@ -72,6 +73,6 @@ def test_who_lost_the_role_meanwhile_is_told(live_server: Any, browser: Browser,
     services.revoke_role(actor=None, user=ben, role=Role.SHIFTER)
     fill_in(page, "LAR_NOISEBURST", "3", "present", "")
     page.get_by_text("Recording a defect needs the role").first.wait_for()
-    assert page.locator("#defects").is_visible()
+    expect(page.locator("#defects")).to_be_visible()
     assert not Entry.objects.exists()
     page.context.close()

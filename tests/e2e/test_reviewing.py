@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from certifier.accounts.models import System, User
 from certifier.defects.models import Entry
@@ -68,7 +69,7 @@ def test_keys_confirm_override_and_undo(live_server: Any, browser: Browser, ada:
     assert re.search(r"/review/\d+/$", page.url)
     page.keyboard.press("u")
     heading(page, "60-62")
-    assert page.locator("#held", has_text="held by you").is_visible()
+    expect(page.locator("#held", has_text="held by you")).to_be_visible()
     assert Decision.objects.filter(answer="undo").count() == 1
     page.go_back()
     heading(page, "5-9")
@@ -106,7 +107,7 @@ def test_keys_are_silent_while_somebody_types_and_when_turned_off(
     heading(page, "30-41")
     page.get_by_label("comment").fill("")
     page.get_by_label("comment").press_sequentially("axu")
-    assert page.get_by_label("comment").input_value() == "axu"
+    expect(page.get_by_label("comment")).to_have_value("axu")
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     page.get_by_label("Keys work in this browser").uncheck()

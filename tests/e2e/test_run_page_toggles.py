@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from certifier.accounts.models import User
 from certifier.defects import services as defects
@@ -31,17 +33,17 @@ def walk_through(page: Page) -> None:
     """Every toggle there and back; the address follows."""
     table = page.locator("#defects")
     page.goto(f"/runs/{RUN}/")
-    assert not table.get_by_text("Not seen any more").is_visible()
+    expect(table.get_by_text("Not seen any more")).to_be_hidden()
     page.get_by_role("link", name="show absent").click()
     table.get_by_text("Not seen any more").wait_for()
-    assert page.url.endswith("?absent=true")
+    expect(page).to_have_url(re.compile(re.escape("?absent=true") + "$"))
     page.get_by_role("link", name="show virtual").click()
     table.get_by_role("link", name="PHYS_ALL_GOOD").wait_for()
-    assert page.url.endswith("?absent=true&virtual=true")
+    expect(page).to_have_url(re.compile(re.escape("?absent=true&virtual=true") + "$"))
     page.get_by_role("link", name="absent shown").click()
     page.get_by_role("link", name="show absent").wait_for()
-    assert not table.get_by_text("Not seen any more").is_visible()
-    assert page.url.endswith("?virtual=true")
+    expect(table.get_by_text("Not seen any more")).to_be_hidden()
+    expect(page).to_have_url(re.compile(re.escape("?virtual=true") + "$"))
 
 
 def test_it_swaps_the_table_without_a_reload(live_server: Any, browser: Browser, ben: User) -> None:
@@ -51,12 +53,12 @@ def test_it_swaps_the_table_without_a_reload(live_server: Any, browser: Browser,
     page.evaluate("window.notReloaded = true")
     page.locator("#system-choice").select_option("LAR")
     page.locator("#defects").get_by_text("Stand-by").wait_for(state="detached")
-    assert page.locator("#defects").get_by_text("FEB data corrupted").is_visible()
-    assert "system=LAR" in page.url
+    expect(page.locator("#defects").get_by_text("FEB data corrupted")).to_be_visible()
+    expect(page).to_have_url(re.compile("system=LAR"))
     assert page.evaluate("window.notReloaded")
     page.go_back()
     page.locator("#defects").get_by_text("Stand-by").wait_for()
-    assert page.locator("nav.nav").count() == 1
+    expect(page.locator("nav.nav")).to_have_count(1)
     page.context.close()
 
 
@@ -65,9 +67,9 @@ def test_it_works_without_scripts(live_server: Any, browser: Browser, ben: User)
     walk_through(page)
     page.locator("#system-choice").select_option("LAR")
     page.locator("#defects").get_by_role("button", name="Show").click()
-    assert page.locator("#defects").get_by_text("Stand-by").count() == 0
-    assert "system=LAR" in page.url
-    assert "virtual=true" in page.url
+    expect(page.locator("#defects").get_by_text("Stand-by")).to_have_count(0)
+    expect(page).to_have_url(re.compile("system=LAR"))
+    expect(page).to_have_url(re.compile("virtual=true"))
     page.context.close()
 
 
@@ -76,12 +78,12 @@ def test_a_tag_is_shown_as_such_until_one_goes_back(live_server: Any, browser: B
     experiment.record("LAR_NOISEBURST", "50", comment="after the tag")
     page = visit(browser, live_server, ben)
     page.goto(f"/runs/{RUN}/")
-    assert page.get_by_text("after the tag").is_visible()
+    expect(page.get_by_text("after the tag")).to_be_visible()
     page.get_by_label("tag", exact=True).select_option("pro22-01")
     page.get_by_text("You are looking at tag pro22-01").wait_for()
-    assert page.get_by_text("after the tag").count() == 0
+    expect(page.get_by_text("after the tag")).to_have_count(0)
     page.get_by_role("link", name="Back to HEAD", exact=True).click()
-    assert page.get_by_text("after the tag").is_visible()
+    expect(page.get_by_text("after the tag")).to_be_visible()
     page.context.close()
 
 
@@ -89,7 +91,7 @@ def test_a_system_unfolds_to_its_defects(live_server: Any, browser: Browser, ben
     page = visit(browser, live_server, ben, scripts=False)
     page.goto(f"/runs/{RUN}/")
     lane = page.locator("#strip").get_by_role("img", name="LAR_DATACORRUPT: 11-15")
-    assert not lane.is_visible()
+    expect(lane).to_be_hidden()
     page.locator("#strip summary", has_text="LAR").click()
-    assert lane.is_visible()
+    expect(lane).to_be_visible()
     page.context.close()

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from certifier.accounts.models import User
 from tests.e2e.visiting import visit
@@ -29,7 +30,7 @@ def test_the_theme_is_chosen_and_remembered_by_the_server(live_server: Any, brow
     button = page.locator("[data-theme-button]")
     button.click()
     button.click()
-    assert page.locator("html").get_attribute("data-theme") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     dark = background(page)
     assert dark != light
     response = page.request.get("/account/")
@@ -71,7 +72,7 @@ def test_without_scripts_the_table_stands_for_the_plot(
     experiment.summarise(experiment.take(), good_inv_nb=900.0)
     page = visit(browser, live_server, ben, scripts=False)
     page.goto("/")
-    assert not page.locator("figure.plot").is_visible()
+    expect(page.locator("figure.plot")).to_be_hidden()
     assert re.search(r"L\s+1\s+1\.00 /pb\s+900 /nb\s+90\.0%", page.locator(".over-time table").inner_text())
     page.context.close()
 
@@ -80,11 +81,11 @@ def test_a_dialog_opens_and_closes(live_server: Any, browser: Browser, ben: User
     page = visit(browser, live_server, ben)
     page.goto("/styleguide/")
     dialog = page.locator("#sample-dialog")
-    assert not dialog.is_visible()
+    expect(dialog).to_be_hidden()
     page.get_by_role("link", name="Open dialog").click()
-    assert dialog.is_visible()
+    expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Close").click()
-    assert not dialog.is_visible()
+    expect(dialog).to_be_hidden()
     page.context.close()
 
 
@@ -98,7 +99,7 @@ def test_a_request_that_gets_lost_says_so(live_server: Any, browser: Browser, be
     lost = page.get_by_text("The server could not be reached.")
     lost.wait_for()
     page.locator("#messages [data-dismiss]").click()
-    assert not lost.is_visible()
+    expect(lost).to_be_hidden()
     page.context.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from certifier.accounts.models import User
 from tests.e2e.visiting import visit
@@ -35,10 +36,10 @@ def test_it_leads_to_the_page_that_was_wanted_and_out_again(stranger: Page, ada:
     stranger.goto("/runs/?period=L")
     assert "/account/sign-in/" in stranger.url
     sign_in(stranger, "wrong")
-    assert stranger.get_by_text("Please enter a correct username and password.").is_visible()
+    expect(stranger.get_by_text("Please enter a correct username and password.")).to_be_visible()
     sign_in(stranger, "correct horse")
     assert stranger.url.endswith("/runs/?period=L")
-    assert stranger.get_by_role("link", name="350479").is_visible()
+    expect(stranger.get_by_role("link", name="350479")).to_be_visible()
     stranger.get_by_text("ada ▾").click()
     stranger.get_by_role("button", name="Sign out").click()
     assert "/account/sign-in/" in stranger.url
@@ -57,6 +58,6 @@ def test_a_token_is_shown_once_and_revoked(live_server: Any, browser: Browser, a
     page.goto("/account/")
     assert key not in page.content()
     page.get_by_role("button", name="Revoke").click()
-    assert page.get_by_text("no longer works").is_visible()
-    assert page.get_by_text("revoked").is_visible()
+    expect(page.get_by_text("no longer works")).to_be_visible()
+    expect(page.get_by_text("revoked")).to_be_visible()
     page.context.close()

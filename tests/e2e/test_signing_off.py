@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from certifier.accounts.models import User
 from certifier.review.models import SignOff
@@ -38,11 +39,11 @@ def reading(page: Page) -> Locator:
 def test_it_is_signed_and_reopened_for_a_reason(live_server: Any, browser: Browser, ada: User, scripts: bool) -> None:
     page = visit(browser, live_server, ada, scripts=scripts)
     page.goto(f"/runs/{RUN}/")
-    assert reading(page).inner_text() == "open · express"
+    expect(reading(page)).to_have_text("open · express", use_inner_text=True)
     lar(page).get_by_role("button", name="Sign express").click()
     page.get_by_text("LAR express of run 350479 is signed.").wait_for()
     reading(page).get_by_text("signed · express").wait_for()
-    assert page.locator("#run-facts").get_by_text("1 of 6 systems").is_visible()
+    expect(page.locator("#run-facts").get_by_text("1 of 6 systems")).to_be_visible()
     lar(page).get_by_role("button", name="Sign bulk").click()
     reading(page).get_by_text("signed · bulk").wait_for()
 
@@ -51,7 +52,7 @@ def test_it_is_signed_and_reopened_for_a_reason(live_server: Any, browser: Brows
     lar(page).get_by_label("reason").fill("Look at 3 again.")
     lar(page).get_by_role("button", name="Reopen", exact=True).click()
     reading(page).get_by_text("reopened · express").wait_for()
-    assert page.locator("#run-facts").get_by_text("0 of 6 systems").is_visible()
+    expect(page.locator("#run-facts").get_by_text("0 of 6 systems")).to_be_visible()
     acts = SignOff.objects.order_by("id").values_list("stage", "action", "comment")
     assert list(acts) == [
         ("express", "sign", ""),
@@ -76,6 +77,8 @@ def test_it_offers_nothing_to_who_may_not(live_server: Any, browser: Browser, be
     experiment.sign("LAR")
     page = visit(browser, live_server, ben)
     page.goto(f"/runs/{RUN}/")
-    assert lar(page).get_by_role("button").count() == 0
-    assert page.locator("#sign-off tbody tr", has_text="PIXEL").get_by_role("button", name="Sign express").is_visible()
+    expect(lar(page).get_by_role("button")).to_have_count(0)
+    expect(
+        page.locator("#sign-off tbody tr", has_text="PIXEL").get_by_role("button", name="Sign express")
+    ).to_be_visible()
     page.context.close()

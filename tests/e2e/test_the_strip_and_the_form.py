@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from certifier.accounts.models import User
 from certifier.defects.models import Entry
@@ -53,8 +55,8 @@ def test_what_is_dragged_fills_the_form_and_the_address_and_is_recorded(
     page = opened(live_server, browser, ada)
     drag(page, 11, 15)
     form = page.locator("#record-form")
-    assert form.get_by_label("lumisections").input_value() == "11-15"
-    assert page.url.endswith("?ls=11-15")
+    expect(form.get_by_label("lumisections")).to_have_value("11-15")
+    expect(page).to_have_url(re.compile(re.escape("?ls=11-15") + "$"))
     page.get_by_text("11-15 selected · 5 LS · 50 /nb recorded").wait_for()
     page.keyboard.down("Control")
     drag(page, 20, 20.3)
@@ -83,19 +85,19 @@ def test_what_is_dragged_fills_the_form_and_the_address_and_is_recorded(
 def test_keys_alone_record(live_server: Any, browser: Browser, ada: User) -> None:
     page = opened(live_server, browser, ada, "?ls=40")
     page.keyboard.press("?")
-    assert page.locator("#run-keys").is_visible()
+    expect(page.locator("#run-keys")).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("]")
     page.keyboard.press("}")
     page.keyboard.press("}")
     form = page.locator("#record-form")
-    assert form.get_by_label("lumisections").input_value() == "41-43"
+    expect(form.get_by_label("lumisections")).to_have_value("41-43")
     page.keyboard.press("d")
     page.keyboard.type("corrupt lar")
     page.locator('.combo-option[data-value="LAR_DATACORRUPT"]').wait_for()
     page.keyboard.press("Enter")
     page.locator(".combo-list").wait_for(state="detached")
-    assert form.get_by_label("defect", exact=True).input_value() == "LAR_DATACORRUPT"
+    expect(form.get_by_label("defect", exact=True)).to_have_value("LAR_DATACORRUPT")
     page.keyboard.press("Escape")
     page.keyboard.press("r")
     page.keyboard.press("c")
@@ -113,10 +115,10 @@ def test_hover_and_keys_read_who_said_what(live_server: Any, browser: Browser, a
     tip = page.locator(".strip-tip")
     tip.wait_for()
     for words in ("LS 42", "LAR_NOISEBURST", "40-44 · present", "system, 20", "<i>Seen</i> at the desk"):
-        assert words in tip.inner_text()
+        expect(tip).to_contain_text(words, use_inner_text=True)
     # A click takes the stretch, zooming keeps the lanes together, and the address brings both back.
     page.mouse.click(*at(page, 42, "defect:LAR_NOISEBURST"))
-    assert page.locator("#id_lumisections").input_value() == "40-44"
+    expect(page.locator("#id_lumisections")).to_have_value("40-44")
     page.keyboard.press("z")
     page.get_by_text("shown", exact=False).locator("visible=true").first.wait_for()
     page.reload()
@@ -134,8 +136,8 @@ def test_of_two_people_the_second_sees_what_the_first_said(
     form.get_by_label("comment").fill("Two boards")
     form.get_by_role("button", name="Record").click()
     form.get_by_text("Somebody else has recorded meanwhile.").wait_for()
-    assert "LAR_DATACORRUPT absent on 14-20" in form.inner_text()
-    assert form.get_by_label("comment").input_value() == "Two boards"
+    expect(form).to_contain_text("LAR_DATACORRUPT absent on 14-20", use_inner_text=True)
+    expect(form.get_by_label("comment")).to_have_value("Two boards")
     form.get_by_role("button", name="Record over it").click()
     form.get_by_text("LAR_DATACORRUPT is recorded as present on 11-15").wait_for()
     assert Entry.objects.latest("id").user == "ada"
@@ -154,7 +156,7 @@ def test_who_is_signed_out_finds_the_form_as_it_was(live_server: Any, browser: B
     (session,) = (cookie["value"] for cookie in cookies if cookie["name"] == "sessionid")
     page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
     page.goto(f"/runs/{RUN}/")
-    assert page.locator("#id_comment").input_value() == "Two boards"
+    expect(page.locator("#id_comment")).to_have_value("Two boards")
     assert not Entry.objects.filter(comment="Two boards").exists()
     page.context.close()
 
@@ -166,7 +168,7 @@ def test_an_outsider_may_not_and_a_viewer_only_looks(live_server: Any, browser: 
     page = opened(live_server, browser, dee)
     drag(page, 11, 15)
     page.get_by_text("11-15 selected").wait_for()
-    assert page.locator("#record-form button").count() == 0
+    expect(page.locator("#record-form button")).to_have_count(0)
     page.context.close()
 
 
@@ -179,7 +181,7 @@ def test_without_scripts_it_is_recorded_and_undone(live_server: Any, browser: Br
     assert f"{MAIN}, EMBA and LAR_DATACORRUPT become present on 11-15" in page.locator("#record-effect").inner_text()
     page.locator("#record-form").get_by_role("button", name="Record").click()
     # LAR is hers, and unfolded.
-    assert page.locator("#strip").get_by_role("img", name="LAR_DATACORRUPT: 11-15").is_visible()
+    expect(page.locator("#strip").get_by_role("img", name="LAR_DATACORRUPT: 11-15")).to_be_visible()
     page.locator("#record-form").get_by_role("button", name="Undo").click()
-    assert page.locator("#strip").get_by_role("img", name="LAR_DATACORRUPT").count() == 0
+    expect(page.locator("#strip").get_by_role("img", name="LAR_DATACORRUPT")).to_have_count(0)
     page.context.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 from certifier.accounts.models import System, User
 from certifier.ops.jobs import JobHandle
@@ -50,7 +51,7 @@ def test_it_is_trained_promoted_and_rolled_back(live_server: Any, browser: Brows
 
     page.goto("/training/LAR/")
     row = page.locator(f"#training-{training.number}")
-    assert row.get_by_text("the champion's").is_visible()
+    expect(row.get_by_text("the champion's")).to_be_visible()
     page.locator("#compared-title").wait_for()
     page.wait_for_selector("[data-plot='compared-plot'] svg")
     row.get_by_role("link", name=f"model {training.challenger.number}").click()
@@ -83,7 +84,7 @@ def test_it_is_paused_and_resumed_for_a_reason(
     page.get_by_label("reason").fill("The calorimeter is being repaired.")
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("LAR learns by itself no more").wait_for()
-    assert page.get_by_text("The calorimeter is being repaired.").is_visible()
+    expect(page.get_by_text("The calorimeter is being repaired.")).to_be_visible()
     page.get_by_label("reason").fill("Repaired.")
     page.get_by_role("button", name="Resume").click()
     page.get_by_text("LAR learns by itself again.").wait_for()

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.test import Client
+from playwright.sync_api import expect
 
 from certifier.accounts.models import User
+
+# A page is asked until it answers as it should: what a click starts ends when it ends, and a busy machine is slow.
+expect.set_options(timeout=30_000)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
