@@ -105,10 +105,13 @@ def children(host: str, port: int, web_processes: int) -> list[Child]:
     beat = [*celery, "beat", "--pidfile=", *quiet]
     # In a container everything is root; Celery's ten lines about it would hide what matters.
     as_root = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
+    # Three processes may learn or score at once. A thread per core in each of them slows boosting and nets down by
+    # far more than it helps.
+    learning = as_root | {name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     return [
         Child("web", web, {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}),
-        Child("worker (default, score)", work, as_root),
-        Child("worker (train)", train, as_root),
+        Child("worker (default, score)", work, learning),
+        Child("worker (train)", train, learning),
         Child("beat", beat),
     ]
 
