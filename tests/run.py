@@ -28,7 +28,7 @@ from tests.services import CannotStart, end, postgresql, redis
 MOST_PROCESSES = 4
 #: The tests already use every core. Where each of them lets its libraries start a thread per core as well, boosting and
 #: nets take thirty times as long.
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 SERVERS = {"TEST_DATABASE_URL": postgresql, "TEST_REDIS_URL": redis}
 
 
