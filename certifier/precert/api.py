@@ -21,6 +21,7 @@ from certifier.runs.selectors import find_run
 
 from . import selectors, services
 from .guarantee import read_guarantee
+from .hiding import Hidden
 from .models import Mode, ModelVersion, State
 from .rules import LONGEST_REASON
 from .selectors import RunVerdict
@@ -41,6 +42,14 @@ class LumiSetText(serializers.CharField):
     """`1-4 9 20-728`; empty for none."""
 
 
+class HiddenSerializer(serializers.Serializer[Hidden]):
+    """What whoever asks is not told, since they hold a review item that shows no verdict; unscored to them."""
+
+    lumisections = LumiSetText()
+    until = serializers.DateTimeField()
+    why = serializers.CharField(source="words")
+
+
 class SystemScoresSerializer(serializers.Serializer[RunVerdict]):
     system = serializers.CharField(source="system.code")
     model = serializers.IntegerField(
@@ -55,6 +64,15 @@ class SystemScoresSerializer(serializers.Serializer[RunVerdict]):
         child=serializers.FloatField(allow_null=True, min_value=0, max_value=1),
         help_text="of each lumisection, lumisection 1 first, higher is worse; null where there is none",
     )
+
+    hidden = HiddenSerializer(required=False)
+
+    def to_representation(self, instance: RunVerdict) -> dict[str, Any]:
+        """`hidden` is there for whom something is hidden, and for nobody else."""
+        found: dict[str, Any] = super().to_representation(instance)
+        if found["hidden"] is None:
+            del found["hidden"]
+        return found
 
 
 class RunScoresSerializer(serializers.Serializer[Any]):
@@ -122,11 +140,15 @@ def bodies(versions: Sequence[ModelVersion]) -> list[dict[str, Any]]:
 class RunScores(APIView):
     @extend_schema(operation_id="read_scores", tags=["models"], parameters=[RUN, SYSTEM], responses=RunScoresSerializer)
     def get(self, request: Request, run: int) -> Response:
-        """What the champion of each system says of a run. What nobody has scored is unscored, never good."""
+        """What the champion of each system says of a run. What nobody has scored is unscored, never good.
+
+        Who holds a review item that is shown without its verdict is not told the verdict here either: to them these
+        lumisections are unscored, and `hidden` says which they are, until when, and why. It is left out otherwise.
+        """
         found = find_run(run)
         code = request.query_params.get("system")
         models = selectors.models_of(None if code is None else [system_asked_for(code)])
-        verdicts = selectors.verdicts_of_run(found, models)
+        verdicts = selectors.verdicts_of_run(found, models, viewer=request.user)
         return Response(RunScoresSerializer({"systems": verdicts}).data)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from certifier.accounts.models import System
 from certifier.lumi import LumiSet
@@ -11,11 +12,9 @@ from certifier.runs.models import Run
 from certifier.runs.profile import Profile
 
 from .guarantee import read_guarantee
+from .hiding import Hidden, drawn_parts
 from .models import Finding, Verdict
 from .selectors import Parts, RunVerdict, SystemModels, verdicts_of_run
-
-# How verdicts are drawn, the ones to be seen first on top.
-DRAWN = ((Verdict.UNSCORED, "none"), (Verdict.GOOD, "good"), (Verdict.UNSURE, "unsure"), (Verdict.BAD, "bad"))
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,12 @@ class MachineLane:
     @property
     def parts(self) -> list[tuple[LumiSet, str, str]]:
         """As `lane_parts` draws them."""
-        return [(self.verdict.of(each), kind, each.label) for each, kind in DRAWN]
+        return drawn_parts(self.verdict.of, self.hidden)
+
+    @property
+    def hidden(self) -> Hidden | None:
+        """What the person who looks is not told now."""
+        return self.verdict.hidden
 
     @property
     def reading(self) -> str:
@@ -45,6 +49,8 @@ class MachineLane:
             return "not scored"
         if self.findings:
             return f"{len(self.findings)} to review"
+        if self.hidden is not None:
+            return "nothing else to review"
         return "all good" if not self.verdict.unscored else f"{len(self.verdict.unscored):,} not scored"
 
     @property
@@ -72,13 +78,16 @@ class MachineLane:
 
 
 class Machine:
-    """Everything of this room that a run page shows, in two queries where a system has a champion, else in none.
+    """Everything of this room that a run page shows to `viewer`, in two queries where a system has a champion.
 
     `models` and `parts` as `models_known` and `datasets_of` answer them.
     """
 
-    def __init__(self, run: Run, models: Sequence[SystemModels], profile: Profile, parts: Parts) -> None:
-        verdicts = [one for one in verdicts_of_run(run, models, parts=parts) if one.version is not None]
+    def __init__(
+        self, run: Run, models: Sequence[SystemModels], profile: Profile, parts: Parts, *, viewer: Any
+    ) -> None:
+        said = verdicts_of_run(run, models, parts=parts, viewer=viewer)
+        verdicts = [one for one in said if one.version is not None]
         found = _findings(verdicts, profile)
         self.lanes = {
             verdict.system.code: MachineLane(verdict, found.get(verdict.system.pk, [])) for verdict in verdicts
@@ -91,13 +100,21 @@ class Machine:
         ]
         return sorted(found, key=lambda each: (each.finding.verdict != Verdict.BAD, -(each.at_stake_inv_nb or 0.0)))
 
+    def hidden(self, system: System | None = None) -> list[tuple[System, Hidden]]:
+        """Of one system or of all, what the viewer is not told now."""
+        lanes = [(lane.verdict.system, lane.hidden) for lane in self.lanes.values()]
+        return [(of, what) for of, what in lanes if what is not None and (system is None or of == system)]
+
 
 def _findings(verdicts: Sequence[RunVerdict], profile: Profile) -> dict[int, list[FoundHere]]:
-    """By key of the system."""
+    """By key of the system. A finding that reaches into what is hidden is hidden as a whole."""
     scorings = {verdict.scoring.pk: verdict.system for verdict in verdicts if verdict.scoring is not None}
+    hidden = {each.system.pk: each.hidden.lumisections for each in verdicts if each.hidden is not None}
     found: dict[int, list[FoundHere]] = {}
     for finding in Finding.objects.filter(scoring__in=scorings) if scorings else ():
         system = scorings[finding.scoring_id]
+        if finding.lumisections & hidden.get(system.pk, LumiSet()):
+            continue
         lumi, known = profile.sum("recorded_inv_nb", finding.lumisections)
         found.setdefault(system.pk, []).append(FoundHere(finding, system, lumi if known else None))
     return found

@@ -17,6 +17,7 @@ from certifier.runs.models import Dataset, Run
 
 from .errors import ModelNotFound
 from .guarantee import Guarantee, read_guarantee
+from .hiding import Hidden, HiddenOf, hidden_from, shown_scores, shown_to
 from .models import Mode, ModelVersion, Promotion, Scoring, State, SystemMode, Verdict
 from .rules import Standing
 
@@ -134,11 +135,14 @@ class RunVerdict:
     is_stale: bool = False
     # Whether good counts as checked: mode auto, a live guarantee, and nothing came since.
     counts: bool = False
+    # What the person who asks is not told now; it is unscored to them.
+    hidden: Hidden | None = None
 
     def of(self, verdict: Verdict) -> LumiSet:
         if verdict == Verdict.UNSCORED:
             return self.domain - self.of(Verdict.GOOD) - self.of(Verdict.BAD) - self.of(Verdict.UNSURE)
-        return self.scoring.of(verdict) & self.domain if self.scoring else LumiSet()
+        shown = self.scoring.of(verdict) & self.domain if self.scoring else LumiSet()
+        return shown - self.hidden.lumisections if self.hidden else shown
 
     @property
     def good(self) -> LumiSet:
@@ -164,8 +168,7 @@ class RunVerdict:
     @property
     def scores(self) -> list[float | None]:
         """Of each lumisection of the run, 0 to 1 and higher = worse, None where there is none."""
-        values = self.scoring.scores.tolist() if self.scoring else []
-        known = [value if value == value else None for value in values[: len(self.domain)]]  # noqa: PLR0124  NaN differs
+        known = shown_scores(self.scoring, self.hidden)[: len(self.domain)] if self.scoring else []
         return known + [None] * (len(self.domain) - len(known))
 
 
@@ -175,10 +178,12 @@ def verdicts_of_run(
     *,
     version: ModelVersion | None = None,
     parts: Parts | None = None,
+    viewer: Any = None,
 ) -> list[RunVerdict]:
     """What the champion of each system says of a run, or the version that is named of its own system.
 
-    Two queries beside those of `models_of`; `models` saves these, and `parts` (of this run) one.
+    `viewer` is the person who is shown it, from whom some of it may be hidden (None: the program itself). Two queries
+    beside those of `models_of`, and one for a viewer who may decide; `models` saves these, `parts` (of this run) one.
     """
     if models is None:
         models = models_of(None if version is None else [version.system])
@@ -187,24 +192,30 @@ def verdicts_of_run(
     found = _newest_scorings([run.pk], versions) if versions else {}
     if parts is None:
         parts = _newest_parts([run.pk], [each.system_id for each in versions]) if found else {}
+    hidden = hidden_from(viewer, [run.pk]) if found else {}
     verdicts = []
     for each in models:
         one = chosen[each.system.pk]
         scorings = found.get((run.pk, each.system.pk), []) if one else []
-        verdicts.append(_verdict(run, each, one, scorings, parts))
+        verdicts.append(_verdict(run, each, one, scorings, parts, hidden=hidden))
     return verdicts
 
 
-def verdicts_of_runs(runs: Collection[Run], systems: Iterable[System] | None = None) -> dict[int, list[RunVerdict]]:
-    """By run number, what the champions of these systems, or of all, say of each run. Few queries for many runs."""
+def verdicts_of_runs(
+    runs: Collection[Run], systems: Iterable[System] | None = None, *, viewer: Any = None
+) -> dict[int, list[RunVerdict]]:
+    """By run number, what the champions of these systems, or of all, say of each run. Few queries for many runs.
+    `viewer` as in `verdicts_of_run`."""
     models = models_of(systems)
     versions = [each.champion for each in models if each.champion is not None]
     keys = [run.pk for run in runs]
     found = _newest_scorings(keys, versions)
     parts = _newest_parts(keys, [version.system_id for version in versions])
+    hidden = hidden_from(viewer)
     return {
         run.number: [
-            _verdict(run, each, each.champion, found.get((run.pk, each.system.pk), []), parts) for each in models
+            _verdict(run, each, each.champion, found.get((run.pk, each.system.pk), []), parts, hidden=hidden)
+            for each in models
         ]
         for run in runs
     }
@@ -280,6 +291,8 @@ def _verdict(
     version: ModelVersion | None,
     scorings: Sequence[Scoring],
     parts: Parts,
+    *,
+    hidden: HiddenOf,
 ) -> RunVerdict:
     scoring = scorings[0] if scorings else None
     is_stale = scoring is not None and (
@@ -293,6 +306,7 @@ def _verdict(
         scoring=scoring,
         is_stale=is_stale,
         counts=models.is_automatic and version == models.champion and scoring is not None and not is_stale,
+        hidden=hidden.get((run.pk, models.system.pk)) if scoring is not None else None,
     )
 
 
@@ -312,16 +326,20 @@ def _came_since(scoring: Scoring, parts: Mapping[int, Newest]) -> bool:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What a version has said so far: runs, and lumisections by verdict. A run in several datasets counts once."""
+    """What a version has said so far: runs, and lumisections by verdict. A run in several datasets counts once.
+
+    `hidden` is how many lumisections the person who asks is told no verdict of.
+    """
 
     runs: int
     lumisections: Mapping[Verdict, int]
     first_run: int | None = None
     last_run: int | None = None
+    hidden: int = 0
 
     @property
     def total(self) -> int:
-        return sum(self.lumisections.values())
+        return sum(self.lumisections.values()) + self.hidden
 
 
 def newest_scorings(version: ModelVersion) -> AppendOnlyQuerySet[Scoring]:
@@ -331,14 +349,16 @@ def newest_scorings(version: ModelVersion) -> AppendOnlyQuerySet[Scoring]:
     return rows.order_by("-dataset__run__number", "-id")
 
 
-def coverage_of(version: ModelVersion) -> Coverage:
-    """Over all runs that the version has scored."""
+def coverage_of(version: ModelVersion, *, viewer: Any = None) -> Coverage:
+    """Over all runs that the version has scored, as `viewer` is told."""
     by_run: dict[int, Scoring] = {}
     rows = newest_scorings(version)
     for row in sorted(rows, key=lambda row: (place_of(row.dataset.stage), -row.newest_part_id)):
         by_run.setdefault(row.dataset.run.number, row)
-    counts = {verdict: sum(len(row.of(verdict)) for row in by_run.values()) for verdict in Verdict}
-    return Coverage(len(by_run), counts, min(by_run, default=None), max(by_run, default=None))
+    shown = shown_to(viewer, version, by_run.values())
+    counts = {verdict: sum(len(row.of(verdict)) for row in shown) for verdict in Verdict}
+    hidden = sum(row.scoring.last for row in shown) - sum(counts.values())
+    return Coverage(len(by_run), counts, min(by_run, default=None), max(by_run, default=None), hidden)
 
 
 def scored_runs(versions: Sequence[ModelVersion]) -> dict[int, tuple[int, int, int]]:

@@ -20,8 +20,8 @@ from certifier.accounts.models import System, User
 from . import model_words, selectors, services
 from .errors import ActRefused, NotPossibleNow
 from .guarantee import Guarantee, read_guarantee
-from .lanes import DRAWN
-from .models import Mode, ModelVersion, Promotion, State
+from .hiding import DRAWN, Shown, shown_to
+from .models import Mode, ModelVersion, Promotion, State, Verdict
 from .rules import why_not_mode, why_not_pause, why_not_roll_back
 from .selectors import SystemModels
 
@@ -129,7 +129,7 @@ def model(request: HttpRequest, pk: int) -> HttpResponse:
     version = selectors.find_version(pk)
     models_ = selectors.models_of_system(version.system)
     state = models_.standing.state_of(version)
-    coverage = selectors.coverage_of(version)
+    coverage = selectors.coverage_of(version, viewer=request.user)
     page = Paginator(selectors.newest_scorings(version), SCORINGS_PER_PAGE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "version": version,
@@ -146,11 +146,16 @@ def model(request: HttpRequest, pk: int) -> HttpResponse:
         "counts": [(coverage.lumisections[verdict], verdict) for verdict, _ in reversed(DRAWN)],
         "shares": [(coverage.lumisections[verdict], kind, verdict.label) for verdict, kind in reversed(DRAWN)],
         "page": page,
-        "scored": [(row, [(row.of(verdict), kind, verdict.label) for verdict, kind in DRAWN]) for row in page],
+        "scored": [(row, _counts(row)) for row in shown_to(request.user, version, page)],
         "acts": [act for act in reversed(models_.standing.acts) if act.version_id == version.pk][:ACTS_SHOWN],
         "may_manage": permissions.can_manage_models(request.user),
     }
     return render(request, "precert/model.html", context)
+
+
+def _counts(row: Shown) -> list[int]:
+    """As the columns of the table: good, bad, unsure, not scored."""
+    return [len(row.of(verdict)) for verdict in (Verdict.GOOD, Verdict.BAD, Verdict.UNSURE, Verdict.UNSCORED)]
 
 
 # --- acts -----------------------------------------------------------------------------------------------------

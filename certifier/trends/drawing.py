@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from certifier.lumi import LumiError, RunSelection
 from certifier.runs.models import Run
@@ -76,12 +76,13 @@ def _field(asked: Asked) -> str:
     return "where"
 
 
-def picture(asked: Asked, *, most: int | None = None) -> Picture:
-    """What was asked for, of the latest `most` runs that are selected. Raises TrendRefused naming the field."""
+def picture(asked: Asked, *, most: int | None = None, viewer: Any = None) -> Picture:
+    """What was asked for, of the latest `most` runs that are selected, as `viewer` may see it. Raises TrendRefused
+    naming the field."""
     draw = read(asked)
     runs, is_cut = _runs(asked, most or RUNS_AT_MOST[asked.per])
     try:
-        table = gather(asked.per, runs, draw.names)
+        table = gather(asked.per, runs, draw.names, viewer=viewer)
     except TrendRefused as refusal:
         raise TrendRefused(refusal.message, field="draw") from None
     points = draw.evaluate(table.columns, len(table.run))

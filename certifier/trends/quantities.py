@@ -89,9 +89,10 @@ class Table:
     lumisection: npt.NDArray[np.int64]
 
 
-def gather(per: Per, runs: Sequence[Run], names: Iterable[str]) -> Table:
-    """The named quantities of these runs, in their order. Raises TrendRefused for a name that is none."""
-    world = _World(per, runs)
+def gather(per: Per, runs: Sequence[Run], names: Iterable[str], *, viewer: Any = None) -> Table:
+    """The named quantities of these runs, in their order, as `viewer` may see them (None: the program itself). Raises
+    TrendRefused for a name that is none."""
+    world = _World(per, runs, viewer)
     columns = {name: world.column(name) for name in names}
     numbers = [run.number for run in runs]
     if per == Per.RUN:
@@ -109,9 +110,10 @@ def slug(path: str) -> str:
 class _World:
     """The runs, and what is read of them once however many quantities need it."""
 
-    def __init__(self, per: Per, runs: Sequence[Run]) -> None:
+    def __init__(self, per: Per, runs: Sequence[Run], viewer: Any) -> None:
         self.per = per
         self.runs = runs
+        self.viewer = viewer
         self.lengths = [run.last_lumisection for run in runs]
 
     # -- what is read ------------------------------------------------------------------------------------------------
@@ -126,7 +128,7 @@ class _World:
 
     @cached_property
     def verdicts(self) -> dict[int, dict[str, RunVerdict]]:
-        found = verdicts_of_runs(self.runs)
+        found = verdicts_of_runs(self.runs, viewer=self.viewer)
         return {number: {each.system.code: each for each in verdicts} for number, verdicts in found.items()}
 
     # -- columns -----------------------------------------------------------------------------------------------------
@@ -219,7 +221,12 @@ class _World:
     def _verdict(self, name: str, member: str, of: Callable[[RunVerdict], LumiSet]) -> FloatArray:
         system = _system(name, member)
         found = [self.verdicts[run.number].get(system) for run in self.runs]
-        return self._sets([of(each) if each is not None and each.scoring is not None else None for each in found])
+        column = self._sets([of(each) if each is not None and each.scoring is not None else None for each in found])
+        if self.per == Per.LUMISECTION:
+            # What is hidden from the viewer is neither bad nor not.
+            hidden = [each.hidden.lumisections if each is not None and each.hidden else LumiSet() for each in found]
+            column[self._sets(hidden) == 1.0] = NAN
+        return column
 
     def _score(self, name: str, member: str) -> FloatArray:
         system = _system(name, member)

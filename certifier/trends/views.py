@@ -62,7 +62,7 @@ def draw(request: HttpRequest) -> HttpResponse:
         "plain": {per.label: names.items() for per, names in PLAIN.items()},
         "families": FAMILIES.items(),
     }
-    found = _drawn(form)
+    found = _drawn(form, request.user)
     if found is not None:
         context |= {
             "picture": found,
@@ -74,12 +74,12 @@ def draw(request: HttpRequest) -> HttpResponse:
     return render(request, "trends/draw.html", context)
 
 
-def _drawn(form: DrawForm) -> Picture | None:
+def _drawn(form: DrawForm, viewer: Any) -> Picture | None:
     """The picture, or what is wrong as an error of the form's field."""
     if not form.is_bound or not form.is_valid():
         return None
     try:
-        return picture(form.asked())
+        return picture(form.asked(), viewer=viewer)
     except CertifierError as refusal:
         field = refusal.errors[0].get("field")
         form.add_error(field if field in form.fields else None, refusal.message)
@@ -126,7 +126,7 @@ def points(request: HttpRequest) -> HttpResponse:
     """All points as CSV: run, lumisection, y, x, colour, band."""
     permissions.require(permissions.can_view(request.user))
     form = DrawForm(request.GET)
-    found = _drawn(form)
+    found = _drawn(form, request.user)
     if found is None:
         raise Http404("This picture cannot be drawn. Open it to see why.")
     response = HttpResponse(content_type="text/csv; charset=utf-8")

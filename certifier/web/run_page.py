@@ -22,8 +22,10 @@ from certifier.defects.selectors import DefectInRun, RunDefects, run_defects
 from certifier.goodruns.main_defect import main_virtual_defect
 from certifier.goodruns.models import RunSummary
 from certifier.lumi import LARGEST_RUN, LumiSet, RunSelection
+from certifier.precert.hiding import Hidden
 from certifier.precert.lanes import FoundHere, Machine
 from certifier.precert.selectors import NEWEST, Parts, datasets_of, models_known
+from certifier.review.blind import HELD_BLIND
 from certifier.review.checklists import known_checklists
 from certifier.review.decided import Decided, decided_of_run
 from certifier.review.models import Checklist
@@ -351,11 +353,17 @@ class RunPage:
         if not self.moment.is_head:
             return None
         newest = tuple(getattr(self.run, name) for name in NEWEST)
-        return Machine(self.run, models_known(self.systems, newest), self.profile, self._datasets[1])
+        # Only where somebody is to say first what they see is it asked whether that is this person.
+        viewer = self.user if self.run.held_blind else None  # type: ignore[attr-defined]
+        return Machine(self.run, models_known(self.systems, newest), self.profile, self._datasets[1], viewer=viewer)
 
     @property
     def findings(self) -> list[FoundHere]:
         return self.machine.findings(self.system) if self.machine else []
+
+    @property
+    def hidden_findings(self) -> list[tuple[System, Hidden]]:
+        return self.machine.hidden(self.system) if self.machine else []
 
     @cached_property
     def _datasets(self) -> tuple[list[tuple[str, str]], Parts]:
@@ -384,6 +392,7 @@ def run_with_facts(number: int) -> Run:
         Run.objects.filter(number=number)
         .select_related("profile", "summary")
         .annotate(previous=Subquery(before), following=Subquery(after), reference=Subquery(reference), **NEWEST_OF_ALL)
+        .annotate(held_blind=HELD_BLIND)
         .first()
     )
     if run is None:

@@ -103,13 +103,15 @@ def _machine(lane: MachineLane) -> Iterator[tuple[str, dict[str, Any]]]:
     parts = [[kind, str(where), word] for where, kind, word in lane.parts if where]
     yield f"machine:{code}", {"name": f"{code} machine", "title": lane.title, "parts": parts, "findings": findings}
     if lane.verdict.scoring is not None:
+        hidden = lane.hidden
         yield (
             f"score:{code}",
             {
                 "name": f"{code} score",
                 "scores": [None if score is None else round(1000 * score) for score in lane.verdict.scores],
                 "thresholds": lane.thresholds,
-            },
+            }
+            | ({"hidden": hidden.lumisections.ranges(), "until": hidden.until_words} if hidden else {}),
         )
 
 

@@ -31,7 +31,8 @@
   const score = (lane, at) => {
     const value = lane.scores[at - 1];
     const thresholds = lane.thresholds.map(([kind, limit]) => [`${kind} ${kind === "good" ? "below" : "above"} ${Number(limit.toPrecision(3))}`, "quiet"]);
-    return [[value === null ? "not scored" : `score ${(value / 1000).toFixed(3)}`], ...thresholds];
+    const missing = lane.hidden && holding(lane.hidden, at) ? `hidden from you until ${lane.until}` : "not scored";
+    return [[value === null ? missing : `score ${(value / 1000).toFixed(3)}`], ...thresholds];
   };
 
   const system = (strip, lane, at) => {

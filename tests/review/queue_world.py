@@ -47,8 +47,8 @@ def version_of(system: System, number: int = 1) -> ModelVersion:
     """A registered model, whose files no test here opens."""
     known = ModelVersion.objects.filter(system=system, number=number).first()
     return known or ModelVersion.objects.create(
-        system=system, number=number, digest=f"{system.pk}:{number}", kind="tests", manifest={"files": {}},
-        by_name="tests", at=timezone.now(),
+        system=system, number=number, digest=f"{system.pk}:{number}", kind="tests",
+        manifest={"files": {}, "libraries": {}, "format": 1}, by_name="tests", at=timezone.now(),
     )  # fmt: skip
 
 

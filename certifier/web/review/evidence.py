@@ -16,7 +16,7 @@ from certifier.defects.selectors import DefectInRun
 from certifier.lumi import LumiSet
 from certifier.monitoring.comparison import windows
 from certifier.monitoring.errors import HistogramsLost
-from certifier.precert.lanes import DRAWN
+from certifier.precert.hiding import Hidden, Shown, shown_to
 from certifier.review.models import Item
 from certifier.runs.selectors import strip_columns
 from certifier.web.histograms import png
@@ -42,10 +42,11 @@ class Heat:
 
 
 class Evidence:
-    """Of one item; what is asked for is read once, when it is asked for."""
+    """Of one item, as `viewer` sees it; what is asked for is read once, when it is asked for."""
 
-    def __init__(self, item: Item) -> None:
+    def __init__(self, item: Item, viewer: Any) -> None:
         self.item = item
+        self.viewer = viewer
         options = Options(
             dataset=item.scoring.dataset.name, lumisections=str(item.lumisections), system=item.system.code
         )
@@ -125,16 +126,21 @@ class Evidence:
     @property
     def machine(self) -> list[tuple[LumiSet, str, str]] | None:
         """Its verdicts along the run, as `lane_parts` draws them; None where they are not shown."""
-        if not self.item.shows_verdict:
-            return None
-        scoring = self.item.scoring
-        return [(scoring.of(each), kind, each.label) for each, kind in DRAWN]
+        return self._said_of_run.parts if self.item.shows_verdict else None
 
     @property
     def scores(self) -> list[float | None] | None:
-        if not self.item.shows_verdict:
-            return None
-        return [value if value == value else None for value in self.item.scoring.scores.tolist()]  # noqa: PLR0124
+        return self._said_of_run.scores if self.item.shows_verdict else None
+
+    @property
+    def not_told(self) -> Hidden | None:
+        """Of another item of the run, which they hold and are told no verdict of."""
+        return self._said_of_run.hidden if self.item.shows_verdict else None
+
+    @cached_property
+    def _said_of_run(self) -> Shown:
+        scoring = self.item.scoring
+        return shown_to(self.viewer, scoring.version, [scoring])[0]
 
     @property
     def said(self) -> dict[str, Any]:

@@ -45,7 +45,11 @@ def evidence(request: HttpRequest, pk: int) -> HttpResponse:
     """The evidence pane alone: an answer to a decision is there before the next item's histograms are read."""
     permissions.require(permissions.can_view(request.user))
     item = queue.find_item(pk, with_scoring=True)
-    return render(request, "review/_evidence_answer.html", {"item": item, "run": item.run, "evidence": Evidence(item)})
+    return render(
+        request,
+        "review/_evidence_answer.html",
+        {"item": item, "run": item.run, "evidence": Evidence(item, request.user)},
+    )
 
 
 def show(request: HttpRequest, item: Item | None, *, status: int = 200, **more: Any) -> HttpResponse:
@@ -56,7 +60,7 @@ def show(request: HttpRequest, item: Item | None, *, status: int = 200, **more: 
     if wants_part(request, REVIEW):
         return varied(render(request, "review/_answer.html", context, status=status))
     if item is not None:
-        context["evidence"] = Evidence(item)
+        context["evidence"] = Evidence(item, request.user)
     return varied(render(request, "review/queue.html", context, status=status))
 
 
