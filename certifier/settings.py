@@ -44,6 +44,9 @@ def local_secret_key() -> str:
 
 
 SECRET_KEY = env.str("SECRET_KEY", "") or local_secret_key()
+# What must be kept readable, such as secrets of webhooks, is encrypted with the first, and read with the others too.
+STORED_SECRETS_KEY = env.str("STORED_SECRETS_KEY", "") or SECRET_KEY
+STORED_SECRETS_OLD_KEYS: list[str] = env.list("STORED_SECRETS_OLD_KEYS", [])
 # This machine itself may always ask: its health checks do.
 ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", []), "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])

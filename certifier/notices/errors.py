@@ -25,5 +25,15 @@ class NotToBeSent(Conflict):
     """The delivery is on its way already, or has arrived."""
 
 
+class SecretUnreadable(CertifierError):
+    """The secret was encrypted with a key that this installation does not have, or was changed since."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Its secret cannot be read with the keys of this installation: name the old key in "
+            "STORED_SECRETS_OLD_KEYS, or give the webhook a new secret."
+        )
+
+
 class AddressRefused(WebhookRefused):
     """Nothing is sent to this address; the message says why."""

@@ -150,8 +150,8 @@ class Webhook(models.Model):
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="webhooks"
     )
-    # As it is: every request is signed with it.
-    secret = models.CharField(max_length=100)
+    # Encrypted, not hashed: every request is signed with it. See `sealing`.
+    sealed_secret = models.CharField(max_length=400)
     is_active = models.BooleanField(default=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()

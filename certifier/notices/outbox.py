@@ -24,8 +24,9 @@ from certifier.ops.jobs import JobHandle
 from certifier.ops.models import Trigger
 
 from . import digest, posting
-from .errors import AddressRefused, NotToBeSent
+from .errors import AddressRefused, NotToBeSent, SecretUnreadable
 from .models import Delivery, DeliveryState, Event, Webhook
+from .sealing import unseal
 from .wanting import reader_of
 from .words import address
 
@@ -37,7 +38,10 @@ WAITS: Final = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 4 * 60, 10 * 6
 # Longer than sending one can take.
 CLAIM_FOR: Final = timedelta(minutes=5)
 AT_ONCE: Final = 200
-FAILURES: Final = (OSError, http.client.HTTPException, smtplib.SMTPException, posting.NotTaken, AddressRefused)
+FAILURES: Final = (
+    *(OSError, http.client.HTTPException, smtplib.SMTPException, posting.NotTaken),
+    *(AddressRefused, SecretUnreadable),
+)
 
 
 class Undeliverable(Exception):
@@ -179,7 +183,8 @@ def _send(delivery: Delivery) -> None:
     if delivery.webhook is not None:
         if not delivery.webhook.is_active:
             raise Undeliverable("The webhook was switched off before.")
-        posting.post(delivery.webhook.url, delivery.webhook.secret, str(delivery.uid), delivery.content)
+        secret = unseal(delivery.webhook.sealed_secret)
+        posting.post(delivery.webhook.url, secret, str(delivery.uid), delivery.content)
         return
     person = delivery.person
     if person is None or reader_of(person) is None:

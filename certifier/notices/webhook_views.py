@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django.contrib import messages
@@ -23,6 +24,14 @@ from .models import Delivery, Webhook
 PAGE_SIZE = 50
 
 
+@dataclass(frozen=True)
+class Made:
+    """A webhook with its secret, which is shown this once."""
+
+    webhook: Webhook
+    secret: str
+
+
 def _me(request: HttpRequest) -> User:
     permissions.require(permissions.can_manage_webhooks(request.user))
     return cast("User", request.user)
@@ -39,10 +48,10 @@ def webhooks(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=422)
     try:
-        made = defining.define_webhook(actor=actor, wish=form.wish)
+        made, secret = defining.define_webhook(actor=actor, wish=form.wish)
     except CertifierError as refused:
         return _page(request, _with_refusal(form, refused), status=refused.status)
-    return _page(request, WebhookForm(), made=made, status=201)
+    return _page(request, WebhookForm(), made=Made(made, secret), status=201)
 
 
 @never_cache
@@ -67,8 +76,9 @@ def webhook(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def renew_secret(request: HttpRequest, pk: int) -> HttpResponse:
     actor = _me(request)
-    row = defining.renew_secret(actor=actor, webhook=get_object_or_404(Webhook, pk=pk))
-    return _page(request, WebhookForm(), made=row, status=201)
+    row = get_object_or_404(Webhook, pk=pk)
+    secret = defining.renew_secret(actor=actor, webhook=row)
+    return _page(request, WebhookForm(), made=Made(row, secret), status=201)
 
 
 @require_POST
@@ -112,7 +122,7 @@ def _with_refusal(form: WebhookForm, refused: CertifierError) -> WebhookForm:
     return form
 
 
-def _page(request: HttpRequest, form: WebhookForm, *, made: Webhook | None = None, status: int = 200) -> HttpResponse:
+def _page(request: HttpRequest, form: WebhookForm, *, made: Made | None = None, status: int = 200) -> HttpResponse:
     failed_only = request.GET.get("show") == "failed"
     rows = Paginator(selectors.deliveries(failed_only=failed_only), PAGE_SIZE)
     context: dict[str, Any] = {

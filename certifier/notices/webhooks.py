@@ -15,8 +15,9 @@ from certifier.accounts.services import exists_already
 from certifier.audit.unit import unit_of_work
 
 from .addresses import check_url
-from .errors import WebhookExists, WebhookRefused
+from .errors import SecretUnreadable, WebhookExists, WebhookRefused
 from .models import EVENT_KINDS, Webhook
+from .sealing import seal, sealed_anew
 
 LONGEST_NAME: Final = 80
 
@@ -50,8 +51,9 @@ class Wish:
         }
 
 
-def define_webhook(*, actor: User | None, wish: Wish) -> Webhook:
-    """A new one, with a secret of its own: read it from the row once and hand it to who runs the receiver."""
+def define_webhook(*, actor: User | None, wish: Wish) -> tuple[Webhook, str]:
+    """A new one, and its secret for who runs the receiver. The secret is returned this once."""
+    secret = new_secret()
     with unit_of_work(actor) as unit:
         permissions.require(permissions.can_manage_webhooks(actor))
         wish.check()
@@ -61,13 +63,13 @@ def define_webhook(*, actor: User | None, wish: Wish) -> Webhook:
                 url=wish.url,
                 kinds=list(wish.kinds),
                 person=wish.person,
-                secret=new_secret(),
+                sealed_secret=seal(secret),
                 by=actor,
                 at=timezone.now(),
             )
         webhook.systems.set(wish.systems)
         unit.audit("notices.define_webhook", f"webhook {webhook.name}", wish.said())
-    return webhook
+    return webhook, secret
 
 
 def change_webhook(*, actor: User | None, webhook: Webhook, wish: Wish) -> Webhook:
@@ -95,14 +97,35 @@ def switch_webhook(*, actor: User | None, webhook: Webhook, on: bool) -> Webhook
     return webhook
 
 
-def renew_secret(*, actor: User | None, webhook: Webhook) -> Webhook:
-    """Sign with a new secret from the next request on."""
+def renew_secret(*, actor: User | None, webhook: Webhook) -> str:
+    """Sign with a new secret from the next request on. It is returned this once."""
+    secret = new_secret()
     with unit_of_work(actor) as unit:
         permissions.require(permissions.can_manage_webhooks(actor))
-        webhook.secret = new_secret()
-        Webhook.objects.filter(pk=webhook.pk).update(secret=webhook.secret)
+        webhook.sealed_secret = seal(secret)
+        Webhook.objects.filter(pk=webhook.pk).update(sealed_secret=webhook.sealed_secret)
         unit.audit("notices.renew_secret", f"webhook {webhook.name}")
-    return webhook
+    return secret
+
+
+def reseal_secrets(*, actor: User | None) -> tuple[int, list[str]]:
+    """Encrypt with the key of now what lies under an older one: how many there were, and the names of those that no key
+    opens, which stay as they are. Secrets themselves do not change."""
+    done, unreadable = 0, []
+    with unit_of_work(actor) as unit:
+        permissions.require(permissions.can_manage_webhooks(actor))
+        for webhook in Webhook.objects.select_for_update(no_key=True):
+            try:
+                sealed = sealed_anew(webhook.sealed_secret)
+            except SecretUnreadable:
+                unreadable.append(webhook.name)
+                continue
+            if sealed is not None:
+                webhook.sealed_secret = sealed
+                webhook.save(update_fields=["sealed_secret"])
+                unit.audit("notices.reseal_secret", f"webhook {webhook.name}")
+                done += 1
+    return done, unreadable
 
 
 def new_secret() -> str:

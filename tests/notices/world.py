@@ -19,6 +19,7 @@ from certifier.goodruns import services as goodruns
 from certifier.goodruns.models import GoodRunList
 from certifier.notices import services, webhooks
 from certifier.notices.models import Notice, Webhook
+from certifier.notices.sealing import unseal
 from certifier.ops import jobs
 from certifier.ops.models import Job, Trigger
 from certifier.precert import services as precert
@@ -77,7 +78,12 @@ def told() -> dict[str, int]:
 
 
 def define(url: str, *, actor: User | None = None, name: str = "chat", **wish: Any) -> Webhook:
-    return webhooks.define_webhook(actor=actor, wish=webhooks.Wish(name=name, url=url, **wish))
+    return webhooks.define_webhook(actor=actor, wish=webhooks.Wish(name=name, url=url, **wish))[0]
+
+
+def secret_of(webhook: Webhook) -> str:
+    """What requests to it are signed with now."""
+    return unseal(Webhook.objects.get(pk=webhook.pk).sealed_secret)
 
 
 @dataclass
