@@ -6,19 +6,33 @@ from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 
-from certifier.audit.errors import CertifierError
-
+from .errors import NoSuchSystem, NoSuchUser, SeveralUsers, UserSwitchedOff
 from .models import ApiToken, RoleGrant, System, User
 from .permissions import remember_roles
 from .services import digest_of
 
 
-def system_asked_for(code: str) -> System:
-    """The system that a filter or a body names, ignoring case. Raises CertifierError naming the field."""
-    system = System.objects.filter(code__iexact=code).first() if "\0" not in code else None
+def system_named(code: object) -> System:
+    """The system that a filter, a body, a command or a job names, ignoring case. Raises NoSuchSystem."""
+    is_text = isinstance(code, str) and "\0" not in code
+    system = System.objects.filter(code__iexact=code).first() if is_text else None
     if system is None:
-        raise CertifierError(f"There is no system “{code[:40]}”.", field="system")
+        raise NoSuchSystem(code, list(System.objects.values_list("code", flat=True)))
     return system
+
+
+def user_named(name: str) -> User:
+    """The account in whose name something is done, ignoring case. Raises NoSuchUser, UserSwitchedOff, SeveralUsers."""
+    rows = list(User.objects.filter(username__iexact=name).order_by("username")) if "\0" not in name else []
+    exact = [user for user in rows if user.username == name]
+    active = [user for user in exact or rows if user.is_active]
+    if not rows:
+        raise NoSuchUser(name)
+    if not active:
+        raise UserSwitchedOff(rows[0].username)
+    if len(active) > 1:
+        raise SeveralUsers(name, [user.username for user in active])
+    return active[0]
 
 
 def token_of_key(key: str) -> ApiToken | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from certifier.accounts import selectors
+from certifier.accounts.errors import NoSuchSystem
 from certifier.accounts.models import System
 from certifier.lumi import CyclicDefinition, LumiError, parse
 
@@ -33,11 +35,12 @@ def system_named(system: System | str) -> System:
     """The system, which may be given by its code (ignoring case). Raises DefinitionRefused when there is none."""
     if isinstance(system, System):
         return system
-    codes = {key_of(code): code for code in System.objects.values_list("code", flat=True)}
-    if key_of(system) not in codes:
-        meant = did_you_mean(system, codes.values())
-        raise DefinitionRefused(f"There is no system {quoted(system)}.{meant} Create the system first.", field="system")
-    return System.objects.get(code=codes[key_of(system)])
+    try:
+        return selectors.system_named(system)
+    except NoSuchSystem:
+        meant = did_you_mean(system, System.objects.values_list("code", flat=True))
+        words = f"There is no system {quoted(system)}.{meant} Create the system first."
+        raise DefinitionRefused(words, field="system") from None
 
 
 def check_new_names(definitions: Sequence[NewDefect], head: Definitions) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 from django.utils import timezone
 
 from certifier.accounts import permissions
-from certifier.accounts.models import System, User
+from certifier.accounts.models import User
+from certifier.accounts.selectors import system_named
 from certifier.audit.unit import Unit, unit_of_work
 from certifier.lumi import LumiSet
 from certifier.runs import services as runs
@@ -225,7 +226,7 @@ def change_element(*, actor: User | None, element: Element, system: Any = KEEP, 
         row = Element.objects.select_for_update(no_key=True, of=("self",)).select_related("system").get(pk=element.pk)
         before = {"system": row.system.code if row.system else None, "physics_object": row.physics_object}
         if system is not KEEP:
-            row.system = None if system is None else _system(system)
+            row.system = None if system is None else system_named(system)
         if physics_object is not KEEP:
             row.physics_object = _group(physics_object)
         after = {"system": row.system.code if row.system else None, "physics_object": row.physics_object}
@@ -234,13 +235,6 @@ def change_element(*, actor: User | None, element: Element, system: Any = KEEP, 
             unit.audit("monitoring.change_element", row.path, {"before": before, "after": after})
             announce(unit, "monitoring.element", data={"element": row.path, **after})
     return row
-
-
-def _system(code: object) -> System:
-    found = System.objects.filter(code__iexact=code).first() if isinstance(code, str) else None
-    if found is None:
-        raise ElementRefused(f"There is no system “{str(code)[:40]}”. The systems are at systems/.", field="system")
-    return found
 
 
 def _group(text: object) -> str:

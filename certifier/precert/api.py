@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from certifier.accounts.models import User
-from certifier.accounts.selectors import system_asked_for
+from certifier.accounts.selectors import system_named
 from certifier.lumi import LARGEST_RUN
 from certifier.runs.selectors import find_run
 
@@ -147,7 +147,7 @@ class RunScores(APIView):
         """
         found = find_run(run)
         code = request.query_params.get("system")
-        models = selectors.models_of(None if code is None else [system_asked_for(code)])
+        models = selectors.models_of(None if code is None else [system_named(code)])
         verdicts = selectors.verdicts_of_run(found, models, viewer=request.user)
         return Response(RunScoresSerializer({"systems": verdicts}).data)
 

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from certifier.accounts.models import System
+from certifier.accounts.selectors import system_named
 from certifier.audit.errors import CertifierError, NotFound
 from certifier.runs.models import Run
 
@@ -89,7 +89,7 @@ class SignOffs(APIView):
         act: dict[str, Any] = {
             "actor": request.user,
             "run": _run_of(given["run"]),
-            "system": _system_of(given["system"]),
+            "system": system_named(given["system"]),
             "stage": given["stage"],
             "comment": given["comment"],
         }
@@ -121,13 +121,6 @@ def _run_of(number: int) -> Run:
     if run is None:
         raise CertifierError(f"There is no run {number}.", field="run")
     return run
-
-
-def _system_of(code: str) -> System:
-    system = System.objects.filter(code__iexact=code).first()
-    if system is None:
-        raise CertifierError(f"There is no system “{code}”.", field="system")
-    return system
 
 
 urlpatterns = [

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from certifier.accounts.models import User
-from certifier.accounts.selectors import system_asked_for
+from certifier.accounts.selectors import system_named
 from certifier.audit.errors import CertifierError
 from certifier.precert.models import Verdict
 
@@ -138,7 +138,7 @@ class ReviewItems(ListAPIView[Item]):
             raise CertifierError(f"Use one of {', '.join(ItemState.values)}.", field="state")
         rows = rows.filter(state=state)
         if "system" in given:
-            rows = rows.filter(system=system_asked_for(given["system"]))
+            rows = rows.filter(system=system_named(given["system"]))
         if "run" in given:
             number = given["run"]
             if not (number.isascii() and number.isdigit() and len(number) < 10):
@@ -177,7 +177,7 @@ class NextReviewItem(APIView):
         body.is_valid(raise_exception=True)
         rows = Item.objects.all()
         if code := body.validated_data["system"]:
-            rows = rows.filter(system=system_asked_for(code))
+            rows = rows.filter(system=system_named(code))
         if number := body.validated_data["run"]:
             rows = rows.filter(run__number=number)
         found = claims.claim_next(actor=_actor(request), items=rows)

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from certifier.accounts.models import User
+from certifier.accounts.selectors import system_named
 
 from . import selectors, services
 from .models import Outcome, Training
@@ -120,7 +121,7 @@ class Trainings(ListAPIView[Training]):
         body = TrainInput(data=request.data)
         body.is_valid(raise_exception=True)
         actor = cast("User", request.user)  # ViewerReads lets nobody else come this far
-        job = services.ask(actor=actor, system=selectors.system_named(body.validated_data["system"]))
+        job = services.ask(actor=actor, system=system_named(body.validated_data["system"]))
         return Response({"job": job.pk}, status=202)
 
 

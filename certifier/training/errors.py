@@ -12,13 +12,6 @@ class TrainingNotFound(NotFound):
         super().__init__(f"There is no training {name}. The trainings are at trainings/.")
 
 
-class NoSuchSystem(CertifierError):
-    """There is no system of that code."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(f"There is no system “{code[:40]}”.", field="system")
-
-
 class ReasonNeeded(CertifierError):
     """Who pauses or resumes says why."""
 

@@ -9,7 +9,7 @@ from django.db.models import Max, QuerySet
 
 from certifier.accounts.models import System
 
-from .errors import NoSuchSystem, TrainingNotFound
+from .errors import TrainingNotFound
 from .models import LEARNED, Pause, Training
 
 KIND = "training.train"
@@ -18,14 +18,6 @@ KIND = "training.train"
 def key_of(system: System) -> str:
     """Of the one live job of a system."""
     return f"{KIND}:{system.code}"
-
-
-def system_named(code: str) -> System:
-    """Ignoring case. Raises NoSuchSystem."""
-    found = System.objects.filter(code__iexact=code).first() if "\0" not in code else None
-    if found is None:
-        raise NoSuchSystem(code)
-    return found
 
 
 def trainings() -> QuerySet[Training]:

@@ -9,6 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from certifier.accounts.models import System
+from certifier.accounts.selectors import system_named
 from certifier.monitoring.models import Element
 from certifier.ops.jobs import JobHandle, background
 from certifier.ops.models import LIVE, Job, JobState, Trigger
@@ -17,7 +18,7 @@ from . import services
 from .errors import TrainingFailed
 from .models import Outcome, Training
 from .own_process import Limits, train_in_own_process
-from .selectors import KIND, system_named
+from .selectors import KIND
 from .services import Asked
 
 

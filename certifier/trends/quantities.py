@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from certifier.accounts.selectors import system_asked_for
+from certifier.accounts.selectors import system_named
 from certifier.audit.errors import CertifierError
 from certifier.defects.logic_at import logic_at
 from certifier.defects.presence import present_in
@@ -300,6 +300,6 @@ def _number(value: object) -> float:
 
 def _system(name: str, member: str) -> str:
     try:
-        return system_asked_for(member).code
+        return system_named(member).code
     except CertifierError as error:
         raise TrendRefused(f"{name}: {error.message}") from None

@@ -37,7 +37,7 @@ def test_it_changes_nothing_the_second_time(db: None) -> None:
     [
         (["ada", "--role", "expert"], "give --system"),
         (["ada", "--role", "shifter", "--system", "LAR"], "give --role expert"),
-        (["ada", "--role", "expert", "--system", "TILES"], "There is no system TILES. Systems are .*LAR"),
+        (["ada", "--role", "expert", "--system", "TILES"], "There is no system “TILES”. Systems are .*LAR"),
         (["a b", "--role", "shifter"], "not a user name"),
         (["ada", "--role", "king"], "invalid choice"),
     ],
@@ -46,6 +46,13 @@ def test_it_says_what_is_wrong_and_creates_nothing(systems: Any, arguments: list
     with pytest.raises(CommandError, match=words):
         run(*arguments)
     assert not User.objects.exists()
+
+
+def test_it_gives_no_role_to_an_account_that_is_switched_off(ben: User) -> None:
+    User.objects.update(is_active=False)
+    with pytest.raises(CommandError, match="The account ben is switched off"):
+        run("Ben", "--role", "coordinator")
+    assert [grant.role for grant in ben.grants.all()] == ["shifter"]
 
 
 def answers(monkeypatch: Any, *typed: str) -> None:

@@ -243,7 +243,7 @@ def test_a_failing_file_leaves_the_ones_before_it(run: Run, write: Write) -> Non
 def test_it_asks_what_the_user_may_do(run: Run, dee: User, ben: User, write: Write) -> None:
     file = write(row("LAR_A", "100:1", "100:5", "1,0,,"))
     assert "needs the role" in refused(file, "--user", "dee")
-    assert "no active user nobody" in refused(file, "--user", "nobody")
+    assert "no user “nobody”" in refused(file, "--user", "nobody")
     load(file, "--user", "ben")
     entry = Entry.objects.get()
     assert (entry.user, entry.actor) == ("ben", ben)

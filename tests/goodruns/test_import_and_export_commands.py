@@ -49,7 +49,7 @@ def test_it_takes_another_name(golden: Path) -> None:
 def test_it_publishes_in_the_name_of_somebody(golden: Path, chi: User, ben: User) -> None:
     run(golden, "--user", "chi")
     assert GoodRunList.objects.get().created_by == chi
-    with pytest.raises(CommandError, match="There is no active user nobody"):
+    with pytest.raises(CommandError, match="There is no user “nobody”"):
         run(golden, "--user", "nobody")
     with pytest.raises(CommandError):
         run(golden, "--user", "ben", "--name", "other")

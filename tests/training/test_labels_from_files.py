@@ -86,7 +86,7 @@ def test_only_earlier_runs_when_asked(known: None, tmp_path: Path) -> None:
         ({"label": "golden"}, "no label “golden” in it; its labels are: json"),
         ({"defect": "NOPE"}, "no primary defect “NOPE”"),
         ({"stage": "someday"}, "is no stage"),
-        ({"user": "nobody"}, "no active user nobody"),
+        ({"user": "nobody"}, "no user “nobody”"),
     ],
 )
 def test_what_cannot_be_is_refused(known: None, tmp_path: Path, options: dict[str, str], words: str) -> None:

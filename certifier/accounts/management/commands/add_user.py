@@ -11,7 +11,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from certifier.accounts import services
+from certifier.accounts.errors import NoSuchUser
 from certifier.accounts.models import Role, System, User
+from certifier.accounts.selectors import system_named, user_named
 from certifier.audit.errors import CertifierError
 
 
@@ -34,7 +36,7 @@ class Command(BaseCommand):
             raise CommandError("--system says what an expert is expert of: give --role expert with it.")
         if Role.EXPERT in role and not system:
             raise CommandError(f"An expert is expert of a system: give --system. {self._systems()}")
-        user = User.objects.filter(username__iexact=name).first()
+        user = self._known(name)
         created = user is None
         if options["ask_password"] and not created:
             raise CommandError(f"{name} is there already: change the password with manage.py changepassword {name}")
@@ -50,15 +52,20 @@ class Command(BaseCommand):
         roles = ", ".join(sorted(str(grant).partition(": ")[2] for grant in user.grants.select_related("system")))
         self.stdout.write(f"{'Created' if created else 'Found'} {user.username}: {roles or 'no role'}.")
 
+    def _known(self, name: str) -> User | None:
+        try:
+            return user_named(name)
+        except NoSuchUser:
+            return None
+        except CertifierError as refusal:
+            raise CommandError(refusal.message) from None
+
     def _grant(self, user: User, roles: list[str], systems: list[str]) -> None:
         for role in roles:
             if role != Role.EXPERT:
                 services.grant_role(actor=None, user=user, role=role)
         for code in systems:
-            found = System.objects.filter(code__iexact=code).first()
-            if found is None:
-                raise CommandError(f"There is no system {code}. {self._systems()}")
-            services.grant_role(actor=None, user=user, role=Role.EXPERT, system=found)
+            services.grant_role(actor=None, user=user, role=Role.EXPERT, system=system_named(code))
 
     def _systems(self) -> str:
         codes = list(System.objects.values_list("code", flat=True))

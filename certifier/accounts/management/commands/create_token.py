@@ -9,8 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from certifier.accounts import services
-from certifier.accounts.models import User
 from certifier.accounts.permissions import can_view
+from certifier.accounts.selectors import user_named
+from certifier.audit.errors import CertifierError
 
 
 class Command(BaseCommand):
@@ -22,13 +23,10 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, help="after so many days it stops working; without this it does not")
 
     def handle(self, *args: Any, user: str, name: str, days: int | None, **options: Any) -> None:
-        owner = User.objects.filter(username__iexact=user).first()
-        if owner is None:
-            raise CommandError(
-                f"There is no user {user}. Create one first: manage.py add_user {user} --role coordinator"
-            )
-        if not owner.is_active:
-            raise CommandError(f"The account {owner.username} is switched off, so its tokens would not work.")
+        try:
+            owner = user_named(user)
+        except CertifierError as refusal:
+            raise CommandError(refusal.message) from None
         if days is not None and not 1 <= days <= 36_500:
             raise CommandError("--days takes a whole number from 1 to 36500.")
         expires_at = timezone.now() + timedelta(days=days) if days else None

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from certifier.accounts.command_line import actor_named
 from certifier.accounts.models import User
 from certifier.audit.errors import CertifierError
 from certifier.defects.importing import Options, Outcome, import_file
@@ -53,7 +54,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
 
     def handle(self, *args: Any, files: list[str], **options: Any) -> None:
-        actor = self._actor(options["user"])
+        actor = actor_named(options["user"])
         wanted = Options(
             create_missing=options["create_missing"],
             system=options["system"],
@@ -61,14 +62,6 @@ class Command(BaseCommand):
         )
         for name in files:
             self._import(name, actor, wanted, dry_run=options["dry_run"])
-
-    def _actor(self, name: str | None) -> User | None:
-        if name is None:
-            return None
-        user = User.objects.filter(username__iexact=name, is_active=True).first()
-        if user is None:
-            raise CommandError(f"There is no active user {name}.")
-        return user
 
     def _import(self, name: str, actor: User | None, options: Options, *, dry_run: bool) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from certifier.accounts.models import User
+from certifier.accounts.command_line import actor_named
 from certifier.audit.errors import CertifierError
 from certifier.goodruns.importing import Imported, import_file, is_document
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, files: list[str], name: str, **options: Any) -> None:
         if name and len(files) > 1:
             raise CommandError("--name goes with one FILE; several lists cannot have one name.")
-        actor = self._actor(options["user"])
+        actor = actor_named(options["user"])
         failed = 0
         # Reports after lists, whatever the order in which a shell names the files.
         for file in sorted(files, key=is_document):
@@ -42,14 +42,6 @@ class Command(BaseCommand):
                 self.stderr.write(f"{file}: {_words(error)}")
         if failed:
             raise CommandError(f"{failed} of {len(files)} files not imported; of these nothing was changed.")
-
-    def _actor(self, username: str | None) -> User | None:
-        if username is None:
-            return None
-        user = User.objects.filter(username__iexact=username, is_active=True).first()
-        if user is None:
-            raise CommandError(f"There is no active user {username}.")
-        return user
 
     def _tell(self, file: str, imported: Imported) -> None:
         list_ = imported.list_

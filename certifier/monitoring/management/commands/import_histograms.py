@@ -8,11 +8,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from certifier.accounts.command_line import actor_named
 from certifier.accounts.permissions import NotAllowed
 from certifier.audit.request_id import request_id_scope
 from certifier.monitoring.file_import import Imported, ImportOutcome, import_file, read_file
 from certifier.runs.importers import FileRefused
-from certifier.runs.management.commands.import_runs import Progress, actor_named
+from certifier.runs.management.commands.import_runs import Progress
 
 
 class Command(BaseCommand):

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from certifier.accounts.models import System
+from certifier.accounts.selectors import system_named
 from certifier.audit.errors import CertifierError
 from certifier.precert.models import Scoring
 from certifier.precert.selectors import models_of
@@ -29,21 +30,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, run: int | None, system: str | None, **options: Any) -> None:
         try:
             row = find_run(run) if run is not None else None
+            systems = [system_named(system)] if system is not None else None
         except CertifierError as error:
             raise CommandError(str(error)) from None
-        systems = [self._system(system)] if system is not None else None
         if not asked_versions(models_of(systems)):
             of = f" of {systems[0].code}" if systems else ""
             raise CommandError(f"No model{of} is to be asked. Register one, and let a coordinator promote it.")
         failed = self._score(systems, row)
         if failed:
             raise CommandError(f"{failed} not scored; what they would have scored stays not scored.")
-
-    def _system(self, code: str) -> System:
-        found = System.objects.filter(code__iexact=code).first()
-        if found is None:
-            raise CommandError(f"There is no system “{code}”.")
-        return found
 
     def _score(self, systems: list[System] | None, run: Run | None) -> int:
         from certifier.precert.scoring import Scorer

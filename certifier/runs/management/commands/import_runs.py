@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from certifier.accounts.models import User
+from certifier.accounts.command_line import actor_named
 from certifier.accounts.permissions import NotAllowed
 from certifier.audit.request_id import request_id_scope
 from certifier.runs.file_import import ImportOutcome, import_file
@@ -37,16 +37,6 @@ class Progress:
     def clear(self) -> None:
         if self.shown and sys.stderr.isatty():
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-def actor_named(name: str | None) -> User | None:
-    """In whose name a command writes: nobody's when no name is given. Raises CommandError for a name nobody has."""
-    if name is None:
-        return None
-    actor = User.objects.filter(username=name).first()
-    if actor is None:
-        raise CommandError(f"There is no user “{name}”.")
-    return actor
 
 
 class Command(BaseCommand):

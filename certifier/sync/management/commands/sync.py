@@ -6,9 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from certifier.accounts.command_line import actor_named
 from certifier.accounts.permissions import NotAllowed
 from certifier.audit.errors import CertifierError
-from certifier.runs.management.commands.import_runs import Progress, actor_named
+from certifier.runs.management.commands.import_runs import Progress
 from certifier.sync import services
 from certifier.sync.models import Outcome
 from certifier.sync.sources import source_named

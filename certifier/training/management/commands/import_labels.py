@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from certifier.accounts.models import User
+from certifier.accounts.command_line import actor_named
 from certifier.audit.errors import CertifierError
 from certifier.training.label_files import import_labels, read_labels
 
@@ -28,11 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--user", help="whose word it is; without it, the installation's own")
 
     def handle(self, *args: Any, file: Path, label: str, defect: str, stage: str, **options: Any) -> None:
-        actor = None
-        if options["user"]:
-            actor = User.objects.filter(username__iexact=options["user"], is_active=True).first()
-            if actor is None:
-                raise CommandError(f"There is no active user {options['user']}.")
+        actor = actor_named(options["user"])
         try:
             labels = read_labels(file, label.lower(), lambda done, total, words: None)
             if options["until"] is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from certifier.accounts.models import System
+from certifier.accounts.selectors import system_named
 from certifier.audit.errors import CertifierError
 from certifier.monitoring.models import Element
 from certifier.ops.jobs import JobHandle
@@ -18,7 +19,6 @@ from certifier.training.errors import TrainingFailed
 from certifier.training.models import Training
 from certifier.training.own_process import RECORDED
 from certifier.training.sample import Progress
-from certifier.training.selectors import system_named
 from certifier.training.services import Asked
 
 
