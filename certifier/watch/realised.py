@@ -45,13 +45,16 @@ class Stream:
 
 
 def stream_of(system: System, since: datetime | None = None) -> Stream:
-    """The answers about verdicts that became items after `since`. Five queries."""
+    """The answers about verdicts on runs of which nothing had been asked until `since`. Six queries.
+
+    A later model speaks of earlier runs as well, and what it says of them is sampled again. But what was decided until
+    automation stopped is for people to look at, so no answer about those runs tells how it does since.
+    """
     labels = list(labels_of(system))
-    items = (
-        Item.objects.filter(system=system)
-        if since is None
-        else Item.objects.filter(system=system, created_at__gt=since)
-    )
+    items = Item.objects.filter(system=system)
+    if since is not None:
+        before = set(items.filter(created_at__lte=since).order_by().values_list("run", flat=True).distinct())
+        items = items.filter(created_at__gt=since).exclude(run__in=before)
     asked = set(
         Decision.objects.filter(item__in=items, pk__in=[label.decision for label in labels]).values_list(
             "pk", flat=True

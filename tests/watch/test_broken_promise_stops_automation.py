@@ -8,9 +8,10 @@ from certifier.precert import services as precert
 from certifier.precert.models import Mode, ModelVersion, SystemMode
 from certifier.precert.selectors import models_of_system
 from certifier.watch.models import Check
+from certifier.watch.realised import stream_of
 from certifier.watch.services import check
 
-from .world import FIRST_RUN, answer, audited, automatic
+from .world import FIRST_RUN, answer, audited, automatic, promising
 
 BEFORE, MOST_AFTER = 10, 12
 
@@ -69,6 +70,20 @@ def test_switched_on_again_it_begins_anew(lar: System, ada: User, chi: User) -> 
     assert row.since is not None
     answer(audited(version, FIRST_RUN + 100), ada)
     assert check(lar).pollution["runs"] == 1
+
+
+def test_what_a_later_model_says_of_the_runs_before_does_not_count_again(lar: System, ada: User, chi: User) -> None:
+    """These runs were paid for: people look at them by hand, whatever the next champion says of them."""
+    version = automatic(lar, chi)
+    number = FIRST_RUN + BEFORE + drifting(version, ada, look=lar)
+    precert.set_mode(actor=chi, system=lar, mode=Mode.AUTO, reason="The cable is mended.")
+    later = promising(lar, 2)
+    answer(audited(later, number), ada, bad="5-20")
+    answer(audited(later, FIRST_RUN + 100), ada)
+    row = check(lar)
+    assert (row.pollution["runs"], row.pollution["estimate"]) == (1, 0.0)
+    # Until it stopped, every run that was asked about counts.
+    assert set(stream_of(lar).run.tolist()) > {number, FIRST_RUN + 100}
 
 
 def test_it_stops_once(lar: System, ada: User, chi: User) -> None:
