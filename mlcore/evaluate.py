@@ -6,7 +6,7 @@ Scores: higher = worse, NaN = cannot score; rows without a score are left out an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -287,10 +287,26 @@ def interval_over_runs(
     repeats: int = 200,
     random_state: int = 0,
 ) -> tuple[float, float, float]:
-    """(value, lower, upper) of `figure(rows)` by drawing whole runs with replacement.
+    """(value, lower, upper) of `figure(rows)` by drawing whole runs with replacement: see `intervals_over_runs`."""
+    (found,) = intervals_over_runs(
+        lambda rows: [figure(rows)], runs, confidence=confidence, repeats=repeats, random_state=random_state
+    )
+    return found
 
-    Lumisections of a run resemble each other, so an interval from single lumisections would be far too narrow.
-    Draws for which the figure is not defined (NaN) are left out; raises TooFewData for fewer than two runs.
+
+def intervals_over_runs(
+    figures: Callable[[IntArray], Sequence[float]],
+    runs: npt.ArrayLike,
+    *,
+    confidence: float = 0.95,
+    repeats: int = 200,
+    random_state: int = 0,
+) -> list[tuple[float, float, float]]:
+    """(value, lower, upper) of each figure that `figures(rows)` answers, by drawing whole runs with replacement.
+
+    Lumisections of a run resemble each other, so an interval from single lumisections would be far too narrow. All
+    figures see the same draws, so a difference of two is answered as a third. Draws for which a figure is not defined
+    (NaN) are left out; raises TooFewData for fewer than two runs.
     """
     run = np.asarray(runs)
     _, place = np.unique(run, return_inverse=True)
@@ -300,13 +316,14 @@ def interval_over_runs(
     order = np.argsort(place, kind="stable").astype(np.int64)
     members: list[IntArray] = np.split(order, np.cumsum(np.bincount(place))[:-1])
     rng = np.random.default_rng(random_state)
-    draws = (figure(np.concatenate([members[r] for r in rng.integers(0, count, count)])) for _ in range(repeats))
-    values = _defined(draws)
+    drawn = np.array(
+        [figures(np.concatenate([members[r] for r in rng.integers(0, count, count)])) for _ in range(repeats)],
+        dtype=np.float64,
+    )
     tail = (1 - confidence) / 2
-    low, high = np.quantile(values, (tail, 1 - tail)) if values.size else (float("nan"), float("nan"))
-    return float(figure(np.arange(run.size))), float(low), float(high)
-
-
-def _defined(values: Iterable[float]) -> FloatArray:
-    drawn = np.fromiter(values, dtype=np.float64)
-    return np.asarray(drawn[~np.isnan(drawn)])
+    found = []
+    for value, draws in zip(figures(np.arange(run.size)), drawn.T, strict=True):
+        values = draws[~np.isnan(draws)]
+        low, high = np.quantile(values, (tail, 1 - tail)) if values.size else (float("nan"), float("nan"))
+        found.append((float(value), float(low), float(high)))
+    return found

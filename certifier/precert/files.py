@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from mlcore.artifacts import Manifest
 
 MANIFEST: Final = "manifest.json"
+# The models that this process used last, by digest: a worker scores runs of a few systems in turn.
+KEPT: Final = 4
+_loaded: OrderedDict[str, Any] = OrderedDict()
 
 
 def read_folder(folder: Path, digest: str | None = None) -> tuple[Manifest, dict[str, bytes]]:
@@ -33,13 +37,15 @@ def read_folder(folder: Path, digest: str | None = None) -> tuple[Manifest, dict
     from mlcore.errors import ArtifactChanged, ArtifactIncompatible
 
     manifest = read_manifest(folder, digest=digest)
-    if not callable(getattr(load(folder, digest=manifest.digest), "score", None)):
+    model = load(folder, digest=manifest.digest)
+    if not callable(getattr(model, "score", None)):
         raise ArtifactIncompatible(f"{folder} holds a {manifest.kind}, which scores nothing; register a system model.")
     content = {name: (folder / name).read_bytes() for name in (MANIFEST, *manifest.files)}
     hashes = {MANIFEST: manifest.digest} | {name: entry["sha256"] for name, entry in manifest.files.items()}
     for name, expected in hashes.items():
         if hashlib.sha256(content[name]).hexdigest() != expected:
             raise ArtifactChanged(f"{folder / name} was changed while it was read; register the folder again.")
+    _keep(manifest.digest, model)
     return manifest, content
 
 
@@ -83,13 +89,26 @@ def fetched(version: ModelVersion) -> Iterator[Path]:
 
 
 def load(version: ModelVersion) -> Any:
-    """The model of a version, unchanged since it was registered. Raises ModelUnusable."""
+    """The model of a version, unchanged since it was registered. Raises ModelUnusable.
+
+    Its files are read and checked each time; what is made of them is kept for the next time. Who gets it changes
+    nothing in it.
+    """
     from mlcore import artifacts
     from mlcore.errors import ArtifactError
 
     with fetched(version) as folder:
         try:
-            return artifacts.load(folder, digest=version.digest)
+            model = artifacts.load(folder, digest=version.digest, known=_loaded)
         except ArtifactError as error:
             why = str(error).replace(f"{folder}/", "").replace(str(folder), "the folder")
             raise ModelUnusable(version, version.folder, f"{why[:1].upper()}{why[1:]}.".replace("..", ".")) from error
+    _keep(version.digest, model)
+    return model
+
+
+def _keep(digest: str, model: Any) -> None:
+    _loaded[digest] = model
+    _loaded.move_to_end(digest)
+    while len(_loaded) > KEPT:
+        _loaded.popitem(last=False)

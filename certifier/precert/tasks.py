@@ -21,8 +21,9 @@ def score(job: JobHandle, *, system: str, model: int, run: int, dataset: str) ->
     version = selectors.version_numbered(System.objects.get(code=system), model)
     row = Dataset.objects.select_related("run").get(run__number=run, name=dataset)
     done = score_dataset(version, row, job.progress)
-    sets = {name: str(getattr(done, name)) for name in ("good", "bad", "unsure", "unscored")}
-    return {"scoring": done.pk, "was there already": done.already_there, **sets}
+    # How many, not which: a page of jobs must not tell what `hiding` hides.
+    counts = {name: len(getattr(done, name)) for name in ("good", "bad", "unsure", "unscored")}
+    return {"scoring": done.pk, "was there already": done.already_there, **counts}
 
 
 @shared_task(name="precert.find_unscored")

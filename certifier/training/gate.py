@@ -181,19 +181,13 @@ def measure(bench: Bench, recipe: Recipe) -> dict[str, Any]:
     if bench.run.size:
         found |= {"first_run": int(bench.run.min()), "last_run": int(bench.run.max())}
     limits = {name: recipe.config.get(name, 0.005) or 0.005 for name in ("pollution", "loss")}
-    scores = {"challenger": bench.challenger}
-    if bench.champion is not None:
-        scores["champion"] = bench.champion
-    figures = _figures(bench, limits)
-    for who, values in scores.items():
-        found[who] = {name: _interval(bench, _on(figure, values)) for name, figure in figures.items()}
-    if bench.champion is not None:
-        found["difference"] = {
-            name: _interval(bench, _difference(figure, bench.challenger, bench.champion))
-            for name, figure in figures.items()
-        }
-    for who, verdicts in bench.verdicts.items():
-        found[who]["decided"] = _decided(bench, verdicts)
+    who = ("challenger",) if bench.champion is None else ("challenger", "champion", "difference")
+    found |= {each: {} for each in who}
+    for name, figure in _figures(bench, limits).items():
+        for each, interval in zip(who, _intervals(bench, figure, len(who)), strict=True):
+            found[each][name] = interval
+    for each, verdicts in bench.verdicts.items():
+        found[each]["decided"] = _decided(bench, verdicts)
     return found
 
 
@@ -228,22 +222,24 @@ def _figures(bench: Bench, limits: Mapping[str, float]) -> dict[str, Figure]:
     }
 
 
-def _on(figure: Figure, scores: Array) -> Callable[[Array], float]:
-    return lambda rows: figure(scores, rows)
+def _intervals(bench: Bench, figure: Figure, count: int) -> list[dict[str, float | None]]:
+    """A figure of the challenger, and where there is a champion its own and the difference, all on the same draws."""
+    from mlcore.evaluate import intervals_over_runs
 
-
-def _difference(figure: Figure, one: Array, other: Array) -> Callable[[Array], float]:
-    return lambda rows: figure(one, rows) - figure(other, rows)
-
-
-def _interval(bench: Bench, figure: Callable[[Array], float]) -> dict[str, float | None]:
-    from mlcore.evaluate import interval_over_runs
+    def figures(rows: Array) -> list[float]:
+        new = figure(bench.challenger, rows)
+        if bench.champion is None:
+            return [new]
+        old = figure(bench.champion, rows)
+        return [new, old, new - old]
 
     if bench.runs < 2:
-        return {"value": None, "low": None, "high": None}
-    numbers = interval_over_runs(figure, bench.run, confidence=CONFIDENCE, repeats=REPEATS)
-    value, low, high = (round(number, 5) if np.isfinite(number) else None for number in numbers)
-    return {"value": value, "low": low, "high": high}
+        return [{"value": None, "low": None, "high": None}] * count
+    found = []
+    for numbers in intervals_over_runs(figures, bench.run, confidence=CONFIDENCE, repeats=REPEATS):
+        value, low, high = (round(number, 5) if np.isfinite(number) else None for number in numbers)
+        found.append({"value": value, "low": low, "high": high})
+    return found
 
 
 def _range(figure: Mapping[str, float | None]) -> str:

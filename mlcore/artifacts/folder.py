@@ -10,7 +10,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +47,11 @@ LOADERS = frozenset(
         "SparseMatrixNode", "MaskedArrayNode", "DTypeNode",
     }
 )  # fmt: skip
+
+
+#: hashes of estimators that this process has looked through, so that none is looked through twice
+_harmless: set[str] = set()
+REMEMBERED = 1_000
 
 
 def save(
@@ -101,8 +106,17 @@ def read_manifest(folder: str | os.PathLike[str], *, digest: str | None = None) 
     return Manifest.from_bytes(content)
 
 
-def load(folder: str | os.PathLike[str], *, digest: str | None = None, classes: Sequence[type] = ()) -> Any:
+def load(
+    folder: str | os.PathLike[str],
+    *,
+    digest: str | None = None,
+    classes: Sequence[type] = (),
+    known: Mapping[str, Any] | None = None,
+) -> Any:
     """The model in a folder; `digest` that of its manifest, `classes` your own ones that may be loaded.
+
+    known : models that were loaded before, by the digest of their manifest. Of one of them every file is checked, and
+        none is read again, which is what takes the time.
 
     Raises ArtifactChanged, ArtifactUnsafe or ArtifactIncompatible, each saying what to do.
     """
@@ -118,6 +132,8 @@ def load(folder: str | os.PathLike[str], *, digest: str | None = None, classes: 
         if len(content) != entry["bytes"] or _hash(content) != entry["sha256"]:
             raise ArtifactChanged(f"{place / name} is not the file that was saved; restore it, or train again.")
         contents[name] = content
+    if known is not None and manifest.digest in known:
+        return known[manifest.digest]
     try:
         return _model(contents, Parts(classes={class_name(one): one for one in classes}))
     except ArtifactError:
@@ -179,6 +195,8 @@ def _arrays(content: bytes) -> dict[str, npt.NDArray[Any]]:
 
 def _check_estimator(content: bytes, name: str) -> None:
     """Only types on the list, and only the kinds of node that a fitted estimator is made of."""
+    if (hashed := _hash(content)) in _harmless:
+        return
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ArtifactUnsafe(f"{name} is compressed; ours are not, as a small file could fill the memory.")
@@ -186,6 +204,9 @@ def _check_estimator(content: bytes, name: str) -> None:
     foreign = sorted(nodes - LOADERS) or sorted(set(_skops().get_untrusted_types(data=content)) - TRUSTED)
     if foreign:
         raise ArtifactUnsafe(f"{name} holds {', '.join(foreign)}, which could run code; it is not loaded.")
+    if len(_harmless) >= REMEMBERED:
+        _harmless.clear()
+    _harmless.add(hashed)
 
 
 def _loaders(node: Any) -> set[str]:

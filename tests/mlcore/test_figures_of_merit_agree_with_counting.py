@@ -16,6 +16,7 @@ from mlcore.evaluate import (
     grey_zone,
     grey_zone_curve,
     interval_over_runs,
+    intervals_over_runs,
     learning_curve,
     precision_recall,
     reliability,
@@ -126,6 +127,21 @@ def test_an_interval_over_runs_is_wider_than_one_over_lumisections() -> None:
     assert high - low > 1.5 * (narrow_high - narrow_low)
     with pytest.raises(TooFewData):
         interval_over_runs(area, np.zeros(2000))
+
+
+def test_figures_that_are_asked_together_see_the_same_draws() -> None:
+    rng = np.random.default_rng(0)
+    runs = np.arange(600) // 50
+    labels = (rng.random(600) < 0.3).astype(int)
+    one, other = labels + rng.normal(size=600), labels + 2 * rng.normal(size=600)
+
+    def both(chosen: np.ndarray) -> list[float]:
+        values = [auc(scores[chosen], labels[chosen]) for scores in (one, other)]
+        return [*values, values[0] - values[1]]
+
+    found = intervals_over_runs(both, runs, repeats=50)
+    for place in range(3):
+        assert found[place] == interval_over_runs(lambda chosen, place=place: both(chosen)[place], runs, repeats=50)
 
 
 def test_a_learning_curve_adds_whole_runs() -> None:

@@ -13,7 +13,7 @@ from certifier.audit.models import AuditEvent
 from certifier.lumi import LumiSet
 from certifier.monitoring.errors import HistogramsLost
 from certifier.monitoring.models import Part
-from certifier.precert import services
+from certifier.precert import files, services
 from certifier.precert.errors import ModelUnusable, NotAPartition, NothingToScore
 from certifier.precert.models import Finding, ModelVersion, Scoring, Verdict
 from certifier.precert.scoring import score_dataset
@@ -142,6 +142,21 @@ def test_a_model_file_that_is_missing_or_changed_scores_nothing(
     assert "restore it from the backup" in str(refusal.value)
     assert "/tmp" not in str(refusal.value)
     assert not Scoring.objects.exists()
+
+
+def test_a_model_is_read_once_and_its_files_are_checked_each_time(lar: System, version: ModelVersion) -> None:
+    first = files.load(version)
+    assert files.load(version) is first
+    # A worker remembers the last few; what it has forgotten it reads again.
+    files._loaded.clear()
+    assert files.load(version) is not first
+    name = f"{version.folder}/arrays.npz"
+    default_storage.delete(name)
+    with pytest.raises(ModelUnusable, match="cannot be read"):
+        files.load(version)
+    default_storage.save(name, ContentFile(b"something else"))
+    with pytest.raises(ModelUnusable, match="is not the file that was saved"):
+        files.load(version)
 
 
 def test_lost_histograms_score_nothing(lar: System, version: ModelVersion) -> None:
