@@ -30,9 +30,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.serving import ROOT
 from tests.services import postgresql
 
-ROOT = Path(__file__).resolve().parent.parent
 RUNS = 50
 WRITERS = {"PostgreSQL": 20, "SQLite": 8, "given": 20}
 OUTBOX = "bench_outbox"

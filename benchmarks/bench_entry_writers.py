@@ -22,15 +22,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.services import end, free_port, postgresql
+from benchmarks.serving import ROOT, serving
+from tests.services import postgresql
 
-ROOT = Path(__file__).resolve().parent.parent
 WRITERS = {"SQLite": 8, "PostgreSQL": 20}
 SECONDS, QUICK_SECONDS = 30.0, 5.0
 RUNS, LUMISECTIONS, DEFECTS, PER_REQUEST = 20, 1000, 40, 3
@@ -103,28 +101,6 @@ class Client:
         self.connection.request(method, f"/api/v1/{path}", text, self.headers)
         answer = self.connection.getresponse()
         return answer.status, json.loads(answer.read())
-
-
-@contextmanager
-def server(environment: dict[str, str]) -> Iterator[int]:
-    port = free_port()
-    command = [
-        sys.executable, "-m", "gunicorn", "certifier.wsgi", "--bind", f"127.0.0.1:{port}",
-        "--workers", "2", "--threads", "12", "--keep-alive", "30", "--log-level", "warning",
-    ]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            if process.poll() is not None:
-                raise RuntimeError("gunicorn ended at once")
-            try:
-                http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield port
-    finally:
-        end(process)
 
 
 def warm_up(port: int, keys: list[str]) -> None:
@@ -204,15 +180,21 @@ def measure(database: str, url: str, writers: int, seconds: float, seed: int) ->
             [sys.executable, "-c", PREPARE], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
         )
         keys = prepared.stdout.split()
-        with server(environment) as port:
-            warm_up(port, keys)
+        with serving(environment, workers=2, threads=12) as server:
+            warm_up(server.port, keys)
             works = [Work() for _ in range(writers)]
             began = time.perf_counter()
             until = began + seconds
             threads = [
                 threading.Thread(
                     target=write,
-                    args=(Client(port, keys[place]), f"writer{place}", random.Random(f"{seed} {place}"), until, work),
+                    args=(
+                        Client(server.port, keys[place]),
+                        f"writer{place}",
+                        random.Random(f"{seed} {place}"),
+                        until,
+                        work,
+                    ),
                 )
                 for place, work in enumerate(works)
             ]
@@ -221,7 +203,7 @@ def measure(database: str, url: str, writers: int, seconds: float, seed: int) ->
             for thread in threads:
                 thread.join()
             took = time.perf_counter() - began
-            reader = Client(port, keys[0])
+            reader = Client(server.port, keys[0])
             missing = lost(reader, works) + gaps(reader)
     latencies = sorted(second for work in works for second in work.seconds) or [0.0]
     errors = [error for work in works for error in work.errors]

@@ -29,9 +29,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.serving import ROOT
 from tests.services import postgresql
 
-ROOT = Path(__file__).resolve().parent.parent
 FIRST_RUN = 400_001
 LUMISECTIONS, ENTRIES = 1000, 500
 RUNS, QUICK_RUNS, PEER_RUNS = 1500, 150, 5

@@ -22,10 +22,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.bench_lumisections import PREPARE, python, server
+from benchmarks.bench_lumisections import PREPARE, python
+from benchmarks.serving import serving
 from tests.services import postgresql
 
-ROOT = Path(__file__).resolve().parent.parent
 FIRST_RUN = 400_001
 LUMISECTIONS, ELEMENTS, BINS = 1000, 20, 100
 RUNS, QUICK_RUNS, PEER_RUNS = 10, 2, 1
@@ -167,8 +167,8 @@ def over_rest(environment: dict[str, str], key: str, folder: Path, runs: int, sh
     python(environment, "-c", BODIES, str(first), str(runs), *shape, str(bodies))
     headers = {"Authorization": f"Token {key}", "Content-Type": "application/vnd.apache.parquet"}
     given = [(run, (bodies / f"{run}.parquet").read_bytes()) for run in range(first, first + runs)]
-    with server(environment) as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    with serving(environment) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=300)
         # The first request loads the program and what reads Parquet; it stores nothing.
         for dataset in ("", "express"):
             began = time.perf_counter()

@@ -22,14 +22,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.services import end, free_port, postgresql
+from benchmarks.serving import ROOT, serving
+from tests.services import postgresql
 
-ROOT = Path(__file__).resolve().parent.parent
 RUNS, LUMISECTIONS = 1500, 1000
 PEER_RUNS = 100
 TARGET = 50_000
@@ -102,28 +101,6 @@ class Client:
         return json.loads(text)
 
 
-@contextmanager
-def server(environment: dict[str, str]) -> Iterator[int]:
-    port = free_port()
-    command = [
-        sys.executable, "-m", "gunicorn", "certifier.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1",
-        "--threads", "2", "--keep-alive", "30", "--log-level", "warning",
-    ]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            if process.poll() is not None:
-                raise RuntimeError("gunicorn ended at once")
-            try:
-                http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield port
-    finally:
-        end(process)
-
-
 def python(environment: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -165,8 +142,8 @@ def measure(name: str, url: str, folder: Path, runs: int, seed: int) -> list[Lin
         next(made) for _ in range(50)
     ]  # sent again and again to different runs: making them is not what is timed
     lines = []
-    with server(environment) as port:
-        client = Client(port, key)
+    with serving(environment) as server:
+        client = Client(server.port, key)
         client.send("GET", "runs/")  # the first request loads the program
         many = {"runs": [{"run": FIRST_RUN + n, "fill": 7000 + n // 5, "period": "K"} for n in range(runs)]}
         began = time.perf_counter()

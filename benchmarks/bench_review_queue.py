@@ -31,7 +31,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench_run_page import ROOT, Server, serving
+from benchmarks.serving import ROOT, Server, serving
 from tests.services import postgresql
 
 SYSTEMS, RUNS, LAST, FINDINGS = 5, 40, 1000, 25

@@ -26,14 +26,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.services import end, free_port, postgresql
+from benchmarks.serving import ROOT, Server, serving
+from tests.services import postgresql
 
-ROOT = Path(__file__).resolve().parent.parent
 RUN, LUMISECTIONS, ENTRIES = 400_030, 1500, 600
 OTHER_RUNS, OTHER_ENTRIES = 60, 100
 SYSTEMS, PRIMARIES, LEVEL, TERMS, IN_USE = 20, 600, 100, 10, 60
@@ -220,46 +219,6 @@ def in_a_process(environment: dict[str, str], *arguments: str) -> Any:
         command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
     )
     return json.loads(done.stdout.decode().strip().splitlines()[-1])
-
-
-@dataclass(frozen=True)
-class Server:
-    port: int
-    pid: int
-
-    def cpu_s(self) -> float:
-        """Processor time of its workers so far, which other work on the machine stretches less than the clock."""
-        ticks = 0
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text().rpartition(")")[2].split()
-            except OSError:  # it has just ended
-                continue
-            if int(fields[1]) == self.pid:
-                ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def serving(environment: dict[str, str]) -> Iterator[Server]:
-    port = free_port()
-    command = [
-        sys.executable, "-m", "gunicorn", "certifier.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1",
-        "--threads", "2", "--keep-alive", "30", "--log-level", "warning",
-    ]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            if process.poll() is not None:
-                raise RuntimeError("gunicorn ended at once")
-            try:
-                http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield Server(port, process.pid)
-    finally:
-        end(process)
 
 
 @dataclass(frozen=True)

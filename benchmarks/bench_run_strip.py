@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench_run_page import ROOT, Server, serving
+from benchmarks.serving import ROOT, Server, serving
 from tests.needs import chromium
 
 RUN, LUMISECTIONS, DEFECTS, SYSTEMS = 400_030, 2000, 100, 10

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.bench_histograms import databases
-from benchmarks.bench_run_page import ROOT
+from benchmarks.serving import ROOT
 
 if TYPE_CHECKING:
     import numpy as np

@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench_run_page import ROOT
+from benchmarks.serving import ROOT
 from tests.services import Redis, postgresql, restartable_redis
 
 RUNS, QUICK_RUNS, LAST = 100, 20, 24
