@@ -68,7 +68,8 @@ def known_tags(count: int, at: datetime | None) -> list[Tag]:
 
 @lru_cache(maxsize=2)
 def _tags(count: int, at: datetime | None) -> tuple[Tag, ...]:
-    return tuple(Tag.objects.only("name", "entry_id", "logic_id", "runs", "created_at", "description"))
+    columns = ("name", "entry_id", "logic__at", "runs", "created_at", "description")
+    return tuple(Tag.objects.select_related("logic").only(*columns))
 
 
 def tag_named(name: str) -> Tag:

@@ -28,9 +28,9 @@ from certifier.defects.models import Tag
 from certifier.lumi import LumiError, RunSelection
 
 from . import building, comparing, contents, formats, selectors, services
+from .known import loss_known
 from .lengths import length_of_run
 from .models import GoodRunList
-from .noted_losses import loss_known
 from .rest_output import difference_output, list_output, loss_output, preview_output, summary_output
 from .serializers import (
     CombineInput,
@@ -206,7 +206,7 @@ class Difference(APIView):
     )
     def get(self, request: Request, id: int, other: int) -> Response:  # noqa: A002
         """What only one of two lists has, run by run."""
-        first, second = selectors.find_list(id), selectors.find_list(other)
+        first, second = selectors.find_lists(id, other)
         runs = selection_of(request.query_params.get("runs", ""))
         return Response(difference_output(first, second, comparing.compare_lists(first, second, runs)))
 

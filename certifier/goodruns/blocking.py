@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from certifier.runs.models import RunProfile
-
-from .building import LeftOut
+from .accounting import Case
 from .luminosity import NOTHING, Luminosity
 
 
@@ -37,16 +35,18 @@ class BlockingSystem:
 MOST_IN_ADDRESS = 100
 
 
-def blocked_runs(left_out: Sequence[LeftOut], lengths: dict[int, int]) -> list[BlockedRun]:
-    """The runs left out, the most recorded luminosity first. `lengths` are last lumisections by run number."""
-    rows = RunProfile.objects.filter(run__number__in=[each.run for each in left_out]).order_by()
-    known = dict(rows.values_list("run__number", "recorded_inv_nb"))
-    found = [
-        BlockedRun(
-            each.run, each.reason, Luminosity(lengths.get(each.run, 0), None, known.get(each.run)), each.unsigned
-        )
-        for each in left_out
-    ]
+def blocked_runs(case: Case) -> list[BlockedRun]:
+    """The runs left out, the most recorded luminosity first."""
+    profiles = case.profiles()
+    left_out = {each.run: each for each in case.left_out}
+    found = []
+    for each in case.behind:
+        stopped = left_out.get(each.row.number)
+        if stopped is not None:
+            profile = profiles.get(each.row.number)
+            recorded = profile.total("recorded_inv_nb") if profile is not None else None
+            worth = Luminosity(each.row.last, None, recorded)
+            found.append(BlockedRun(stopped.run, stopped.reason, worth, stopped.unsigned))
     return sorted(found, key=lambda each: (-(each.worth.recorded_inv_nb or 0.0), -each.worth.lumisections, each.run))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -14,22 +14,23 @@ from django.views.decorators.http import require_http_methods, require_safe
 from certifier.accounts import permissions
 from certifier.audit.errors import CertifierError
 from certifier.lumi import RunLumiMap
-from certifier.runs.models import Run
 
 from . import building, services
 from .accounting import Case, case_of_built, charged_in, loss_in
 from .blocking import blocked_runs, blocking_systems
 from .building import Built
 from .comparing import ListDifference, RunDifference, compare
+from .conditions import condition_names
 from .contents import content_of
 from .efficiency import Efficiency, efficiency_in
 from .efficiency_table import csv_of, csv_response
+from .facts import Facts
 from .formats import golden_json
 from .forms import PublishForm, QuestionForm
 from .loss_table import SystemLoss
 from .luminosity import luminosity_of
 from .models import GoodRunList
-from .views import MOST_FLAGS, actor_of, add_errors, flags_asked, loss_context, to_list
+from .views import actor_of, add_errors, flags_asked, loss_context, to_list
 
 PREVIEW = "preview"
 DIFFERENCES_SHOWN = 8
@@ -41,24 +42,44 @@ def build(request: HttpRequest) -> HttpResponse:
     """The question stands in the address and is answered as a preview; a POST publishes what was previewed."""
     permissions.require(permissions.can_view(request.user))
     asked = "require" in request.GET or request.method == "POST"
-    question = QuestionForm(request.GET if asked else None)
+    facts = Facts()
+    question = QuestionForm(request.GET if asked else None, facts=facts)
     context: dict[str, Any] = {"form": question, "may_publish": permissions.can_publish(request.user)}
     if not asked or not question.is_valid():
         return _answer(request, context, status=400 if asked else 200)
     try:
-        built = building.build(building.ask(**question.asked()))
+        answered = Answered.of(question, facts, to_publish=request.method == "POST")
     except CertifierError as refusal:
         add_errors(question, refusal)
         return _answer(request, context, status=refusal.status)
-    digest = golden_json.sha256(built.content)
+    digest = golden_json.sha256(answered.built.content)
     publish = PublishForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and publish.is_valid():
-        response = _published(request, publish, built, digest)
+        response = _published(request, publish, answered.built, digest)
         if response is not None:
             return response
     status = 400 if publish.errors else 200
-    context |= {"publish": publish, "digest": digest, **_preview(request, question, built)}
+    context |= {"publish": publish, "digest": digest, **_preview(request, answered)}
     return _answer(request, context, status=status)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A list that is being built, and the one that it is compared with."""
+
+    built: Built
+    case: Case
+    other: GoodRunList | None
+    theirs: RunLumiMap
+
+    @classmethod
+    def of(cls, form: QuestionForm, facts: Facts, *, to_publish: bool = False) -> Answered:
+        """Raises BuildRefused. What is `to_publish` is frozen; anybody may look without holding up who records."""
+        question = building.ask(**form.asked(), facts=facts)
+        other = form.list_to_compare()
+        theirs = content_of(other) if other is not None else RunLumiMap()
+        built = building.build(question, facts=facts) if to_publish else building.preview(question, facts, theirs.runs)
+        return cls(built, case_of_built(built, facts=facts), other, theirs)
 
 
 def _answer(request: HttpRequest, context: dict[str, Any], *, status: int) -> HttpResponse:
@@ -91,19 +112,20 @@ def _published(request: HttpRequest, form: PublishForm, built: Built, digest: st
     return to_list(request, list_, "is published")
 
 
-def _preview(request: HttpRequest, question: QuestionForm, built: Built) -> dict[str, Any]:
-    flags = flags_asked(request)
-    case = case_of_built(built)
-    blocked = blocked_runs(built.left_out, {each.row.number: each.row.last for each in case.behind})
+def _preview(request: HttpRequest, answered: Answered) -> dict[str, Any]:
+    built, case, flags = answered.built, answered.case, flags_asked(request)
+    blocked = blocked_runs(case)
     loss = loss_in(case, flags)
+    known = luminosity_of(built.content, case.profiles()) if flags else loss.good + loss.outside
+    names = case.held(flags).names if flags else condition_names()
     return {
         "built": built,
-        "known": luminosity_of(built.content) if flags else loss.good + loss.outside,
+        "known": known,
         "efficiency": efficiency_in(case, flags),
         "blocked": blocked,
         "blocking": blocking_systems(blocked),
-        "compared": compared_with(question.list_to_compare(), case),
-        **loss_context(loss, flags),
+        "compared": compared_with(answered),
+        **loss_context(loss, flags, names),
     }
 
 
@@ -119,7 +141,7 @@ class Compared:
     other: GoodRunList
     found: ListDifference
     why: tuple[SystemLoss, ...]
-    ours: frozenset[int]
+    ours: frozenset[int] = frozenset()
 
     @property
     def largest(self) -> list[RunDifference]:
@@ -136,15 +158,15 @@ def _size(each: RunDifference) -> float:
     return sum(part.recorded_inv_nb or 0.0 for part in parts) or 1e-9 * sum(part.lumisections for part in parts)
 
 
-def compared_with(other: GoodRunList | None, case: Case) -> Compared | None:
+def compared_with(answered: Answered) -> Compared | None:
     """None when there is nothing to compare with."""
-    if other is None:
+    if answered.other is None:
         return None
-    found = compare(content_of(other), case.content, with_common=False)
+    case = answered.case
+    found = compare(answered.theirs, case.content, with_common=False, facts=case.facts)
     lost = RunLumiMap({each.run: each.only_first for each in found.runs if each.only_first})
-    shown = [each.run for each in found.runs]
-    ours = Run.objects.filter(number__in=shown[:1000]).values_list("number", flat=True) if shown else ()
-    return Compared(other, found, charged_in(case, lost), frozenset(ours))
+    compared = Compared(answered.other, found, charged_in(case, lost))
+    return replace(compared, ours=frozenset(row.number for row in case.facts.rows([e.run for e in compared.largest])))
 
 
 # -- the efficiency table as a file ------------------------------------------------------------------
@@ -155,9 +177,10 @@ def compared_with(other: GoodRunList | None, case: Case) -> Compared | None:
 def efficiency_csv(request: HttpRequest) -> HttpResponse:
     """The efficiency table of the question in the address."""
     permissions.require(permissions.can_view(request.user))
-    form = QuestionForm(request.GET)
+    facts = Facts()
+    form = QuestionForm(request.GET, facts=facts)
     if not form.is_valid():
         return _answer(request, {"form": form, "may_publish": permissions.can_publish(request.user)}, status=400)
-    built = building.build(building.ask(**form.asked()))
-    table: Efficiency = efficiency_in(case_of_built(built), flags_asked(request)[:MOST_FLAGS])
+    built = building.preview(building.ask(**form.asked(), facts=facts), facts)
+    table: Efficiency = efficiency_in(case_of_built(built, facts=facts), flags_asked(request))
     return csv_response(csv_of(table), "preview")

@@ -12,25 +12,22 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import QuerySet
-
 from certifier.accounts.models import System
 from certifier.audit.errors import CertifierError
 from certifier.defects import resolution
-from certifier.defects.logic_at import Definitions, LogicAt, Meaning, logic_at
+from certifier.defects.logic_at import Definitions, LogicAt, Meaning, logic_at, logic_built
 from certifier.defects.models import Tag
 from certifier.defects.resolution import State
 from certifier.lumi import Evaluation, LumiError, LumiSet, RunLumiMap, RunSelection
+from certifier.precert.selectors import SystemModels
 from certifier.review.models import Stage
-from certifier.review.selectors import signed_systems
-from certifier.runs.models import Run
+from certifier.review.selectors import signed_and_reopened
 
+from .facts import MOST_KEPT, Facts, RunRow
 from .machine import ByMachine, Promise, by_machine, promises
 
 LONGEST_SELECTION = 20_000
 MOST_NAMES = 100
-# So many evaluated runs are kept for the accounting; beyond that they are evaluated again.
-MOST_KEPT = 1_000
 
 
 class BuildRefused(CertifierError):
@@ -53,19 +50,6 @@ class Question:
     def version(self) -> int:
         """The logic version whose definitions hold; 0 before the first definition."""
         return self.meaning.definitions.version
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """What building needs of a run."""
-
-    pk: int
-    number: int
-    last: int
-
-    @property
-    def domain(self) -> int:
-        return (2 << self.last) - 2
 
 
 @dataclass(frozen=True)
@@ -99,14 +83,16 @@ Evaluated = tuple[RunRow, Evaluation, Mapping[int, State]]
 class Built:
     question: Question
     content: RunLumiMap
-    entry_id: int
+    # The highest entry that was counted; None in a preview, which counts what is there when it looks.
+    entry_id: int | None
     left_out: tuple[LeftOut, ...]
     # Codes of the systems that the required defects depend on, in the order of systems.
     systems: tuple[str, ...]
     # Where no person signed: what the list relies on instead.
     machine: tuple[ByMachine, ...] = ()
     promises: tuple[Promise, ...] = ()
-    # What was evaluated on the way, for who accounts for it next; nothing where the runs are very many.
+    # What was read and evaluated on the way, for who accounts for it next; no evaluation where the runs are very many.
+    rows: tuple[RunRow, ...] = field(default=(), compare=False, repr=False)
     evaluated: tuple[Evaluated, ...] = field(default=(), compare=False, repr=False)
 
 
@@ -121,11 +107,12 @@ def ask(
     runs: str = "",
     signed_off: bool = True,
     stage: str | None = None,
+    facts: Facts | None = None,
 ) -> Question:
     """Check what is asked for. Raises BuildRefused naming the field: unknown or primary defects, no
     requirement, a run selection that is none.
     """
-    meaning = logic_at(tag.logic_id or 0) if tag is not None else logic_at()
+    meaning = _meaning(tag, facts)
     definitions = meaning.definitions
     if not require:
         raise BuildRefused(
@@ -141,6 +128,13 @@ def ask(
         if name in ignored:
             raise BuildRefused(f"{name} is required and ignored at once; take it out of one.", field="ignore")
     return Question(required, ignored, tag, _selection(runs), signed_off, stage or "", meaning)
+
+
+def _meaning(tag: Tag | None, facts: Facts | None) -> LogicAt:
+    if tag is None:
+        return facts.head if facts is not None else logic_at()
+    # The version of a tag of `Facts.tags` was read with it.
+    return logic_built(tag.logic_id, tag.logic.at) if tag.logic is not None else logic_at(0)
 
 
 def _distinct(names: Sequence[str], where: str) -> list[str]:
@@ -202,41 +196,51 @@ def needed_primaries(question: Question) -> list[Meaning]:
     return [definitions[name] for name in needed(question) if not definitions[name].is_virtual]
 
 
-def needed_systems(question: Question) -> list[System]:
+def needed_systems(question: Question, systems: Sequence[System] | None = None) -> list[System]:
     """The systems of the primary defects it depends on, in the order of systems: these must be signed off."""
     wanted = {meaning.system for meaning in needed_primaries(question)}
-    return [system for system in System.objects.all() if system.pk in wanted]
+    return [system for system in (System.objects.all() if systems is None else systems) if system.pk in wanted]
 
 
 # -- the answer ------------------------------------------------------------------------------------
 
 
-def selected_runs(selection: RunSelection) -> list[RunRow]:
-    """The runs we have of a selection, by number."""
-    rows: QuerySet[Run] = Run.objects.order_by("number")
-    if not selection.is_all:
-        spans = selection.ranges()
-        rows = rows.filter(number__gte=spans[0][0], number__lte=spans[-1][1])
-    found = rows.values_list("pk", "number", "last_lumisection")
-    return [RunRow(*row) for row in found if row[1] in selection]
-
-
-def build(question: Question, up_to: int | None = None) -> Built:
+def build(question: Question, up_to: int | None = None, facts: Facts | None = None) -> Built:
     """Build the list from what is committed now. `up_to` is the highest entry to count; by default that of
     the tag, or every entry there is.
 
     Signatures are read before the entries are frozen, so no signature counts whose signer could have seen
     an entry that the list has not. Nothing is written.
     """
-    rows = selected_runs(question.runs)
-    gate = Gate.of(question, rows)
+    facts = facts or Facts()
+    rows = facts.selected(question.runs)
+    gate = Gate.of(question, rows, facts)
     entry_id = up_to if up_to is not None else _frozen_entry(question)
+    return _built(gate, rows, entry_id)
+
+
+def preview(question: Question, facts: Facts, beside: Collection[int] = ()) -> Built:
+    """What would be built now, from the entries that are there: nobody who records has to wait until they are frozen.
+
+    Runs that lack a signature are evaluated, too, for what their defects cost. The runs `beside` are looked up as well.
+    """
+    rows = facts.selected(question.runs, beside)
+    gate = Gate.of(question, rows, facts)
+    entry_id = question.tag.entry_id if question.tag is not None else None
+    return _built(gate, rows, entry_id, everything=True)
+
+
+def _built(gate: Gate, rows: Sequence[RunRow], entry_id: int | None, *, everything: bool = False) -> Built:
+    """With `everything`, also what the gate stops is evaluated; it does not count."""
+    question = gate.question
     left_out = [stopped for row in rows if (stopped := gate.stops(row)) is not None]
     stopped_runs = {each.run for each in left_out}
     candidates = [row for row in rows if row.number not in stopped_runs]
-    found: Iterable[Evaluated] = evaluated(question, candidates, entry_id)
-    kept = tuple(found) if len(candidates) <= MOST_KEPT else ()
-    good = dict(_good(question, kept or found))
+    few = len(rows) <= MOST_KEPT
+    wanted = [row for row in rows if row.number in gate.within] if everything and few else candidates
+    found: Iterable[Evaluated] = evaluated(question, wanted, entry_id)
+    kept = tuple(found) if few else ()
+    good = dict(_good(question, (each for each in (kept if few else found) if each[0].number not in stopped_runs)))
     nothing = f"{_names(question.require)} present (or not known to be absent) on every lumisection"
     left_out += [LeftOut(run, nothing) for run, lumisections in good.items() if not lumisections]
     machine = gate.relied_on(candidates)
@@ -253,7 +257,8 @@ def build(question: Question, up_to: int | None = None) -> Built:
     codes = tuple(system.code for system in gate.systems)
     content = RunLumiMap(good)
     used = tuple(each for each in machine if each.run in content)
-    return Built(question, content, entry_id, tuple(left_out), codes, used, tuple(promises(used)), kept)
+    promised = tuple(promises(used, gate.models))
+    return Built(question, content, entry_id, tuple(left_out), codes, used, promised, tuple(rows), kept)
 
 
 def _frozen_entry(question: Question) -> int:
@@ -268,22 +273,24 @@ class Gate:
     systems: tuple[System, ...]
     signed: Mapping[int, set[int]]
     within: RunSelection
-    # By primary key of the run and of the system.
+    # By primary key of the run and of the system; `models` are those whose word is asked.
     machine: Mapping[int, Mapping[int, ByMachine]] = field(default_factory=dict)
+    models: Sequence[SystemModels] = ()
 
     @classmethod
-    def of(cls, question: Question, rows: Sequence[RunRow]) -> Gate:
+    def of(cls, question: Question, rows: Sequence[RunRow], facts: Facts) -> Gate:
         """Reads the signatures of these runs as they are now."""
-        signed: Mapping[int, set[int]] = {}
-        if question.signed_off:
-            signed = signed_systems([row.pk for row in rows], question.stage or None)
         within = RunSelection.parse(question.tag.runs if question.tag is not None else "")
-        systems = tuple(needed_systems(question))
-        machine: Mapping[int, Mapping[int, ByMachine]] = {}
-        if question.signed_off and not question.stage:
-            lacking = {row.pk: {system.pk for system in systems} - set(signed.get(row.pk, ())) for row in rows}
-            machine = by_machine({run: some for run, some in lacking.items() if some}, systems)
-        return cls(question, systems, signed, within, machine)
+        systems = tuple(needed_systems(question, facts.systems))
+        if not question.signed_off:
+            return cls(question, systems, {}, within)
+        signed, reopened = signed_and_reopened([row.pk for row in rows], question.stage or None)
+        if question.stage:
+            return cls(question, systems, signed, within)
+        models = facts.models(systems)
+        lacking = {row.pk: {system.pk for system in systems} - signed[row.pk] for row in rows}
+        machine = by_machine(rows, lacking, models, reopened)
+        return cls(question, systems, signed, within, machine, models)
 
     def relied_on(self, rows: Sequence[RunRow]) -> list[ByMachine]:
         """In the order of runs and systems, what stands for a missing signature."""
@@ -328,20 +335,12 @@ def evaluated(question: Question, rows: Sequence[RunRow], up_to: int | None) -> 
     logic = question.meaning.logic
     names = {meaning.defect: meaning.name for meaning in needed_primaries(question)}
     waiting = {row.pk: row for row in rows}
-    keys, defects = _keys(waiting), _worth_filtering(names, question)
-    for pk, states in resolution.states(runs=keys, up_to=up_to, defects=defects):
-        row = waiting.pop(pk, None)
-        if row is None:
-            continue
+    for pk, states in resolution.states(runs=list(waiting), up_to=up_to, defects=_worth_filtering(names, question)):
+        row = waiting.pop(pk)
         present = {names[defect]: state.present for defect, state in states.items() if defect in names}
         yield row, logic.evaluate(present, row.domain, ignore=question.ignore, only=question.require), states
     for row in waiting.values():
         yield row, logic.evaluate({}, row.domain, ignore=question.ignore, only=question.require), {}
-
-
-def _keys(rows: Collection[int]) -> list[int] | None:
-    """Primary keys to read; None for nearly all of them, as one statement is quicker than many."""
-    return list(rows) if len(rows) < 0.8 * Run.objects.count() else None
 
 
 def _worth_filtering(names: dict[int, str], question: Question) -> list[int] | None:

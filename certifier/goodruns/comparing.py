@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from certifier.lumi import LumiSet, RunLumiMap, RunSelection
-from certifier.runs.profile import iterate_profiles
 
 from .accounting import case_of, charged_in
-from .contents import content_of
+from .contents import contents_of
+from .facts import Facts
 from .luminosity import NOTHING, Luminosity, luminosity_in, luminosity_of
 from .models import GoodRunList
 
@@ -48,19 +49,39 @@ class ListDifference:
         return not self.runs
 
 
+class Contents:
+    """Two lists with what they hold, within some runs when these are given, each run and profile read once."""
+
+    def __init__(self, first: GoodRunList, second: GoodRunList, runs: RunSelection | None = None) -> None:
+        whole = contents_of([first, second])
+        self.lists = (first, second)
+        self.whole = (whole[first.pk], whole[second.pk])
+        self.first, self.second = (each if runs is None else each.restrict(runs) for each in self.whole)
+        self.facts = Facts()
+
+    def difference(self) -> ListDifference:
+        return compare(self.first, self.second, facts=self.facts)
+
+    def ours(self, runs: Collection[int]) -> set[int]:
+        """Those of these runs that we have."""
+        return {row.number for row in self.facts.rows(runs)}
+
+
 def compare_lists(first: GoodRunList, second: GoodRunList, runs: RunSelection | None = None) -> ListDifference:
     """Compare two stored lists, within `runs` when that is given."""
-    contents = [content_of(each) for each in (first, second)]
-    if runs is not None:
-        contents = [content.restrict(runs) for content in contents]
-    return compare(*contents)
+    return Contents(first, second, runs).difference()
 
 
-def compare(first: RunLumiMap, second: RunLumiMap, *, with_common: bool = True) -> ListDifference:
+def compare(
+    first: RunLumiMap, second: RunLumiMap, *, with_common: bool = True, facts: Facts | None = None
+) -> ListDifference:
     """`with_common` False leaves out the luminosity of what both have, for which all profiles must be read."""
-    only_first, only_second = first - second, second - first
+    facts = facts or Facts()
+    only_first, only_second, both = first - second, second - first, first & second
     differing = sorted({*only_first, *only_second})
-    profiles = dict(iterate_profiles(differing))
+    runs = sorted({*differing, *both}) if with_common else differing
+    facts.rows(runs)
+    profiles = facts.profiles(differing)
     found = []
     for run in differing:
         ours, theirs = only_first.get(run, LumiSet()), only_second.get(run, LumiSet())
@@ -70,7 +91,7 @@ def compare(first: RunLumiMap, second: RunLumiMap, *, with_common: bool = True) 
         tuple(found),
         sum((each.first for each in found), NOTHING),
         sum((each.second for each in found), NOTHING),
-        luminosity_of(first & second) if with_common else NOTHING,
+        luminosity_of(both, facts.profiles(list(both))) if with_common else NOTHING,
     )
 
 
@@ -88,26 +109,24 @@ class Reason:
     second: Luminosity
 
 
-def reasons(first: GoodRunList, second: GoodRunList, found: ListDifference) -> list[Reason]:
+def reasons(contents: Contents, found: ListDifference) -> list[Reason]:
     """By system: of what only the first has, what kept it out of the second, and the other way round."""
     if not found.runs:
         return []
-    ours = _kept_out(second, found, first_side=True)
-    theirs = _kept_out(first, found, first_side=False)
+    ours = _kept_out(contents, 1, [(each.run, each.only_first, each.first) for each in found.runs])
+    theirs = _kept_out(contents, 0, [(each.run, each.only_second, each.second) for each in found.runs])
     codes = sorted({*ours, *theirs}, key=lambda code: (code in ("", NOT_ASKED), code))
     return [Reason(code, ours.get(code, NOTHING), theirs.get(code, NOTHING)) for code in codes]
 
 
-def _kept_out(other: GoodRunList, found: ListDifference, *, first_side: bool) -> dict[str, Luminosity]:
-    """What kept the lumisections of one side out of the other list, by system."""
-    parts = [
-        (each.run, each.only_first, each.first) if first_side else (each.run, each.only_second, each.second)
-        for each in found.runs
-    ]
+def _kept_out(
+    contents: Contents, place: int, parts: Sequence[tuple[int, LumiSet, Luminosity]]
+) -> dict[str, Luminosity]:
+    """What kept these lumisections of one list out of the other, at this place, by system."""
     parts = [part for part in parts if part[1]]
     if not parts:
         return {}
-    case = case_of(other, [run for run, _, _ in parts])
+    case = case_of(contents.lists[place], [run for run, _, _ in parts], contents.whole[place], contents.facts)
     looked_at = {each.row.number for each in case.behind}
     where = RunLumiMap({run: lumisections for run, lumisections, _ in parts})
     charged = {each.system: each.lost for each in charged_in(case, where)}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from certifier.lumi import RunLumiMap
+from certifier.lumi import LumiSet, RunLumiMap
 
 from . import formats
 from .formats import golden_json, grl_xml, layout, run_csv, run_list
@@ -15,6 +16,15 @@ def content_of(list_: GoodRunList) -> RunLumiMap:
     """The lumisections of a list. One query."""
     rows = GoodRunListRun.objects.filter(list=list_).order_by("run_number")
     return RunLumiMap(rows.values_list("run_number", "lumisections"))
+
+
+def contents_of(lists: Sequence[GoodRunList]) -> dict[int, RunLumiMap]:
+    """The lumisections of several lists by primary key. One query."""
+    found: dict[int, dict[int, LumiSet]] = {list_.pk: {} for list_ in lists}
+    rows = GoodRunListRun.objects.filter(list__in=lists).order_by("list", "run_number")
+    for key, run, lumisections in rows.values_list("list", "run_number", "lumisections"):
+        found[key][run] = lumisections
+    return {key: RunLumiMap(runs) for key, runs in found.items()}
 
 
 def export(

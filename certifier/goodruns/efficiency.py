@@ -12,14 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from certifier.accounts.models import System
 from certifier.lumi import LumiSet
-from certifier.runs.models import Run
+from certifier.runs.profile import Profile
 
-from .accounting import Behind, Case, where_held
+from .accounting import Behind, Case
+from .sums import RECORDED, WITH_RECORDED, quantities, sums
 
 NO_PERIOD = "no period"
 
@@ -103,64 +101,44 @@ class Efficiency:
         }
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Efficiency:
+    def from_json(cls, kept: Mapping[str, Any], systems: Iterable[System]) -> Efficiency:
         rows = tuple(Row(*row) for row in kept["rows"])
-        return cls((), _columns(kept["columns"]), rows, kept["waiting"], kept["outside"])
+        return cls((), _columns(kept["columns"], systems), rows, kept["waiting"], kept["outside"])
 
 
 def efficiency_in(case: Case, flags: Sequence[str] = ()) -> Efficiency:
     """The table of a list, over lumisections where all `flags` held."""
     stopped = {each.run: each for each in case.left_out}
-    held = where_held([each.row for each in case.behind], flags)
-    waiting, outside, counted = 0, 0, []
+    held, known = case.held(flags), case.profiles()
+    waiting, outside = 0, 0
+    by_period: dict[tuple[str, str], Row] = {}
     for each in case.behind:
         left_out = stopped.get(each.row.number)
         if left_out is not None and left_out.unsigned:
             waiting += 1
         elif not each.row.last or (left_out is not None and left_out.is_outside):
             outside += 1
-        elif not flags or each.row.pk in held:
-            counted.append(each)
-    periods = _periods([each.row.pk for each in counted])
-    by_period: dict[tuple[str, str], Row] = {}
-    known = case.profiles()
-    for each in counted:
-        domain = each.row.domain & held.get(each.row.pk, 0 if flags else -1)
-        profile = known.get(each.row.number)
-        values = np.zeros(0) if profile is None else profile["recorded_inv_nb"]
-        key = periods[each.row.pk]
-        row = by_period.setdefault(key, Row(key[0], key[1] or NO_PERIOD))
-        row.add(_of_run(each, domain, case.content.get(each.row.number, LumiSet()).bits, values))
+        elif each.row in held:
+            project, period = each.row.project, each.row.period
+            row = by_period.setdefault((project, period), Row(project, period or NO_PERIOD))
+            listed = case.content.get(each.row.number, LumiSet()).bits
+            row.add(_of_run(each, held.within(each.row), listed, known.get(each.row.number)))
     rows = _with_sums(list(by_period.values()))
-    codes = {system for row in rows for system in row.bad}
-    return Efficiency(tuple(flags), _columns(codes | set(case.systems)), rows, waiting, outside)
+    codes = {system for row in rows for system in row.bad} | set(case.systems)
+    return Efficiency(tuple(flags), _columns(codes, case.facts.systems), rows, waiting, outside)
 
 
-def _of_run(behind: Behind, domain: int, listed: int, values: npt.NDArray[np.float64]) -> Row:
+def _of_run(behind: Behind, domain: int, listed: int, profile: Profile | None) -> Row:
     bad: dict[str, int] = {}
     for (system, _), bits in behind.accounts.items():
         bad[system] = bad.get(system, 0) | bits
     for system, bits in behind.unsigned.items():
         bad[system] = bad.get(system, 0) | bits
-    recorded = _sum(values, domain)
-    return Row(
-        "", "", 1, int(recorded is None), recorded or 0.0, _sum(values, domain & listed) or 0.0,
-        {system: amount for system, bits in bad.items() if (amount := _sum(values, bits & domain))},
-    )  # fmt: skip
-
-
-def _sum(values: npt.NDArray[np.float64], bits: int) -> float | None:
-    """None where no lumisection has a value."""
-    chosen = values[LumiSet.from_bits(bits & ((2 << len(values)) - 2)).to_mask(len(values))]
-    known = chosen[~np.isnan(chosen)]
-    return float(known.sum()) if len(known) else None
-
-
-def _periods(keys: Sequence[int]) -> dict[int, tuple[str, str]]:
-    if not keys:
-        return {}
-    rows = Run.objects.filter(pk__gte=min(keys), pk__lte=max(keys)).order_by()
-    return {pk: (project, period) for pk, project, period in rows.values_list("pk", "project", "period")}
+    values = quantities(profile, behind.row.last)[[RECORDED, WITH_RECORDED]]
+    found = sums([domain, domain & listed, *(bits & domain for bits in bad.values())], values)
+    (recorded, count), (good, _) = found[:2].tolist()
+    amounts = zip(bad, found[2:, 0].tolist(), strict=True)
+    return Row("", "", 1, int(not count), recorded, good, {system: amount for system, amount in amounts if amount})
 
 
 def _with_sums(periods: Sequence[Row]) -> tuple[Row, ...]:
@@ -182,13 +160,9 @@ def _sum_of(rows: Iterable[Row], project: str) -> Row:
     return total
 
 
-def _columns(codes: Iterable[str]) -> tuple[tuple[str, str], ...]:
+def _columns(codes: Iterable[str], systems: Iterable[System]) -> tuple[tuple[str, str], ...]:
     """In the order of systems; a code that no system has any more comes last."""
     wanted = {code for code in codes if code}
-    known = [
-        (system.code, system.family)
-        for system in System.objects.only("code", "family", "position")
-        if system.code in wanted
-    ]
+    known = [(system.code, system.family) for system in systems if system.code in wanted]
     gone = wanted - {code for code, _ in known}
     return (*known, *((code, "") for code in sorted(gone)))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from django import forms
 
-from certifier.defects.logic_at import logic_at
-from certifier.defects.models import Tag
 from certifier.review.models import Stage
 
 from . import building, services
+from .facts import Facts
 from .models import GoodRunList, Origin
 
 HEAD = "what holds now (HEAD)"
 RECENT = 50
+OF_A_LIST = ("pk", "name", "origin", "require")
 NAME = "Unique, and never changed. Digits alone would be taken for an id."
 
 
@@ -41,9 +42,7 @@ class QuestionForm(forms.Form):
     require = forms.MultipleChoiceField(
         label="requires", help_text="Virtual defects that must be absent; several with Ctrl or ⌘."
     )
-    tag = forms.ModelChoiceField(
-        Tag.objects.order_by("-id"), to_field_name="name", required=False, empty_label=HEAD, label="as of"
-    )
+    tag = forms.ChoiceField(required=False, label="as of")
     runs = forms.CharField(
         label="runs",
         required=False,
@@ -68,30 +67,35 @@ class QuestionForm(forms.Form):
         label="sign-off",
         help_text="Every system that the required defects depend on.",
     )
-    against = forms.ModelChoiceField(
-        GoodRunList.objects.only("pk", "name").order_by("-id"),
-        required=False,
-        empty_label="the newest of its kind",
-        label="compared with",
-    )
+    against = forms.ChoiceField(required=False, label="compared with")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, facts: Facts, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        definitions = logic_at().definitions
-        field = self.fields["require"]
-        assert isinstance(field, forms.MultipleChoiceField)
+        definitions = facts.head.definitions
         # A tag may know a virtual defect that HEAD does not, or by another name; the service says so.
         asked = self.data.getlist("require") if hasattr(self.data, "getlist") else []
         names = dict.fromkeys([*(meaning.name for meaning in definitions.virtuals()), *asked])
-        field.choices = [(name, name) for name in names]
+        self.tags = {tag.name: tag for tag in facts.tags}
+        # Read once: what can be chosen, and which is the newest of its kind.
+        self.lists = {str(list_.pk): list_ for list_ in GoodRunList.objects.only(*OF_A_LIST).order_by("-id")}
+        self._offer("require", [(name, name) for name in names])
+        self._offer("tag", [("", HEAD), *((name, name) for name in self.tags)])
+        self._offer(
+            "against", [("", "the newest of its kind"), *((key, each.name) for key, each in self.lists.items())]
+        )
         self.names = list(definitions)
+
+    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
 
     def asked(self) -> dict[str, Any]:
         """The arguments of `building.ask`. Of a valid form only."""
         data = self.cleaned_data
         return {
             "require": data["require"],
-            "tag": data["tag"],
+            "tag": self.tags.get(data["tag"]),
             "runs": data["runs"],
             "ignore": data["ignore"].replace(",", " ").split(),
             "signed_off": data["stage"] != "no",
@@ -100,12 +104,12 @@ class QuestionForm(forms.Form):
 
     def list_to_compare(self) -> GoodRunList | None:
         """The list to compare with: the chosen one, else the newest built one that requires the same."""
-        chosen: GoodRunList | None = self.cleaned_data["against"]
+        chosen = self.lists.get(self.cleaned_data["against"])
         if chosen is not None:
             return chosen
-        built = GoodRunList.objects.filter(origin=Origin.BUILT).only("pk", "name", "require").order_by("-id")
+        built = (each for each in self.lists.values() if each.origin == Origin.BUILT)
         required = sorted(self.cleaned_data["require"])
-        return next((list_ for list_ in built[:RECENT] if sorted(list_.require) == required), None)
+        return next((list_ for list_ in islice(built, RECENT) if sorted(list_.require) == required), None)
 
 
 class PublishForm(NamedForm):

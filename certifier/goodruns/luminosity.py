@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from certifier.lumi import LumiSet, RunLumiMap
 from certifier.runs.profile import Profile, iterate_profiles
@@ -71,21 +72,20 @@ def luminosity_in(lumisections: LumiSet, profile: Profile | None) -> Luminosity:
     )
 
 
-def luminosity_of(content: RunLumiMap) -> Luminosity:
-    """The luminosity of a list as it is known now. Profiles pass by a batch at a time."""
-    return total_of({"": content})[""]
+class ProfilesByRun(Protocol):
+    """Asked in ascending order of runs."""
+
+    def get(self, run: int, /) -> Profile | None: ...
 
 
-def total_of(contents: Mapping[str, RunLumiMap]) -> dict[str, Luminosity]:
-    """The luminosity of several lists, each profile read once."""
-    runs = {run for content in contents.values() for run in content}
-    sums = {name: Luminosity(content.count) for name, content in contents.items()}
-    for run, profile in iterate_profiles(runs):
-        for name, content in contents.items():
-            if run in content:
-                part = luminosity_in(content[run], profile)
-                sums[name] += _without_count(part)
-    return sums
+def luminosity_of(content: RunLumiMap, profiles: ProfilesByRun | None = None) -> Luminosity:
+    """The luminosity of a list as it is known now. Without `profiles` they are read and pass by a batch at a time."""
+    found = Luminosity(content.count)
+    known = iterate_profiles(content) if profiles is None else ((run, profiles.get(run)) for run in content)
+    for run, profile in known:
+        if profile is not None:
+            found += _without_count(luminosity_in(content[run], profile))
+    return found
 
 
 def _without_count(part: Luminosity) -> Luminosity:

@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from certifier.accounts.models import System
 from certifier.lumi import LumiSet
-from certifier.precert.selectors import checked_by_machine, models_of
-from certifier.review.selectors import reopened_systems
+from certifier.precert.selectors import SystemModels, checked_by_machine
 from certifier.runs.models import Run
 
-# A scoring holds a number for each lumisection: runs are read so many at a time.
-RUNS_AT_ONCE: Final = 200
+from .facts import RunRow
+
+# Below what one statement may carry in every database.
+RUNS_AT_ONCE: Final = 5_000
 
 
 @dataclass(frozen=True)
@@ -54,35 +54,42 @@ class Promise:
         return dict(self.__dict__)
 
 
-def by_machine(missing: Mapping[int, Collection[int]], systems: Sequence[System]) -> dict[int, dict[int, ByMachine]]:
-    """By primary key of the run and of the system, of the systems that lack a signature (keys by run)."""
-    automatic = [each.system for each in models_of(systems) if each.is_automatic]
-    wanted = [run for run, lacking in missing.items() if any(system.pk in lacking for system in automatic)]
+def by_machine(
+    rows: Iterable[RunRow],
+    missing: Mapping[int, Collection[int]],
+    models: Sequence[SystemModels],
+    reopened: Mapping[int, Collection[int]],
+) -> dict[int, dict[int, ByMachine]]:
+    """By primary key of the run and of the system, of the systems that lack a signature (keys by run). `reopened` are
+    those of which a person took a signature back.
+    """
+    automatic = [each for each in models if each.is_automatic]
+    keys = {each.system.pk for each in automatic}
+    wanted = [row for row in rows if not keys.isdisjoint(missing.get(row.pk, ()))]
     found: dict[int, dict[int, ByMachine]] = {}
-    if not automatic:
-        return found
     for start in range(0, len(wanted), RUNS_AT_ONCE):
-        runs = list(Run.objects.filter(pk__in=wanted[start : start + RUNS_AT_ONCE]).defer("attributes"))
-        said = checked_by_machine(runs, automatic)
-        reopened = reopened_systems(run.pk for run in runs)
-        for run in runs:
+        some = wanted[start : start + RUNS_AT_ONCE]
+        # As much of a run as a verdict is asked of.
+        runs = [Run(pk=row.pk, number=row.number, last_lumisection=row.last) for row in some]
+        said = checked_by_machine(runs, models=automatic)
+        for row in some:
             counts = {
-                key: ByMachine(run.number, verdict.system.code, verdict.version.number, verdict.checked)
-                for key, verdict in said.get(run.number, {}).items()
-                if key in missing[run.pk] and key not in reopened[run.pk] and verdict.version is not None
+                key: ByMachine(row.number, verdict.system.code, verdict.version.number, verdict.checked)
+                for key, verdict in said.get(row.number, {}).items()
+                if key in missing[row.pk] and key not in reopened.get(row.pk, ()) and verdict.version is not None
             }
             if counts:
-                found[run.pk] = counts
+                found[row.pk] = counts
     return found
 
 
-def promises(used: Iterable[ByMachine]) -> list[Promise]:
-    """What the list relies on, by system."""
+def promises(used: Iterable[ByMachine], known: Iterable[SystemModels]) -> list[Promise]:
+    """What the list relies on, by system; `known` are how the models of all systems that it asks stand."""
     codes = {each.system for each in used}
     found = []
-    for models in models_of(System.objects.filter(code__in=codes)) if codes else ():
+    for models in known:
         version, mode = models.champion, models.mode_row
-        if version is not None and mode is not None:
+        if models.system.code in codes and version is not None and mode is not None:
             found.append(
                 Promise(
                     system=models.system.code,
@@ -97,10 +104,8 @@ def promises(used: Iterable[ByMachine]) -> list[Promise]:
     return found
 
 
-def standing(systems: Sequence[System]) -> str:
+def standing(models: Iterable[SystemModels]) -> str:
     """A text that changes whenever the word of another machine counts than before."""
     return " ".join(
-        f"{each.system.code}:{each.champion.pk if each.champion else 0}"
-        for each in models_of(systems)
-        if each.is_automatic
+        f"{each.system.code}:{each.champion.pk if each.champion else 0}" for each in models if each.is_automatic
     )

@@ -7,10 +7,11 @@ from typing import Any
 from .building import Built
 from .comparing import ListDifference
 from .formats import golden_json
+from .known import luminosity_known
 from .loss_table import Charge, LossTable, SystemLoss
 from .luminosity import Luminosity, luminosity_of
 from .models import GoodRunList, ListDocument
-from .selectors import luminosity_known, noted_luminosity
+from .selectors import noted_luminosity
 
 
 def luminosity_output(known: Luminosity) -> dict[str, Any]:

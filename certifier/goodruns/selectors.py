@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from certifier.audit.errors import NotFound
-from certifier.runs.models import Change
+from certifier.defects.models import LogicVersion
 
-from .contents import content_of
-from .luminosity import Luminosity, luminosity_of
+from .luminosity import Luminosity
 from .models import GoodRunList, GoodRunListRun, ListLuminosity
 
 LARGEST_ID = 2**63 - 1
+_AT = LogicVersion.objects.filter(number=OuterRef("logic")).values("at")
 # What a change must be for the luminosity of a list to have changed.
 TOUCHING = ("runs.run", "runs.lumisections")
 
@@ -29,10 +29,18 @@ def lists() -> QuerySet[GoodRunList]:
 
 def find_list(key: int) -> GoodRunList:
     """The list of that id. Raises UnknownList."""
-    found = lists().filter(pk=key).first() if 0 < key <= LARGEST_ID else None
-    if found is None:
-        raise UnknownList(f"There is no good-run list {key}.")
-    return found
+    return find_lists(key)[0]
+
+
+def find_lists(*keys: int, with_tables: bool = False) -> list[GoodRunList]:
+    """The lists of these ids, in this order, in one query, perhaps with noted tables. Raises UnknownList."""
+    rows = lists().annotate(logic_at=Subquery(_AT))
+    rows = rows.select_related("loss") if with_tables else rows
+    found = {row.pk: row for row in rows.filter(pk__in=[key for key in keys if 0 < key <= LARGEST_ID])}
+    for key in keys:
+        if key not in found:
+            raise UnknownList(f"There is no good-run list {key}.")
+    return [found[key] for key in keys]
 
 
 def list_named(text: str) -> GoodRunList:
@@ -43,15 +51,6 @@ def list_named(text: str) -> GoodRunList:
     if found is None:
         raise UnknownList(f"There is no good-run list “{text[:100]}”.")
     return found
-
-
-def luminosity_known(list_: GoodRunList) -> Luminosity:
-    """What is known today: as it was last noted, or reckoned anew when runs were written since."""
-    noted = noted_luminosity(list_)
-    sequence = list_.luminosity.sequence if hasattr(list_, "luminosity") else 0
-    if noted is not None and not Change.objects.filter(sequence__gt=sequence, kind__in=TOUCHING).exists():
-        return noted
-    return luminosity_of(content_of(list_))
 
 
 def noted_luminosity(list_: GoodRunList) -> Luminosity | None:

@@ -89,6 +89,7 @@ def build_list(
 def publish_built(*, actor: User | None, name: str, built: building.Built, description: str = "") -> GoodRunList:
     """Publish what was built (and looked at, in a preview). Coordinators only."""
     _check_name(name, description)
+    assert built.entry_id is not None  # a preview counts what is there at the moment, which is nothing to publish
     question = built.question
     asked = {
         "tag": question.tag,

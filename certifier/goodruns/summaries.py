@@ -23,13 +23,15 @@ from certifier.defects import resolution
 from certifier.defects.logic_at import LogicAt, logic_at
 from certifier.defects.resolution import State
 from certifier.lumi import LumiSet
-from certifier.review.selectors import signed_systems
+from certifier.precert.selectors import SystemModels, models_of
+from certifier.review.selectors import signed_and_reopened
 from certifier.runs.models import Change, ChangeCounter, Run
 from certifier.runs.profile import Profile, profiles
 
 from . import building, machine
-from .building import Question, RunRow
+from .building import Question
 from .contents import content_of
+from .facts import RunRow
 from .luminosity import luminosity_in, luminosity_of
 from .machine import ByMachine
 from .main_defect import main_virtual_defect
@@ -88,6 +90,7 @@ class Rule:
     question: Question | None
     systems: tuple[System, ...]
     needed: tuple[System, ...]
+    models: Sequence[SystemModels]
     digest: str
 
     @classmethod
@@ -97,6 +100,7 @@ class Rule:
         question = Question(require=(main,), meaning=meaning) if main is not None else None
         systems = tuple(System.objects.all())
         needed = tuple(building.needed_systems(question)) if question is not None else ()
+        models = models_of(needed)
         closure = building.needed(question) if question is not None else set()
         definitions = meaning.definitions
         words = [
@@ -104,9 +108,9 @@ class Rule:
             *(f"{name}={definitions[name].expression}@{definitions[name].system_code}" for name in sorted(closure)),
             *(f"!{meaning.name}" for meaning in definitions.primaries() if meaning.intolerable),
             *(system.code for system in systems),
-            machine.standing(needed),
+            machine.standing(models),
         ]
-        return cls(meaning, question, systems, needed, hashlib.sha256("\n".join(words).encode()).hexdigest())
+        return cls(meaning, question, systems, needed, models, hashlib.sha256("\n".join(words).encode()).hexdigest())
 
 
 def _due(since: int, newest: int) -> list[int]:
@@ -125,9 +129,9 @@ def _refresh_runs(rule: Rule, keys: Sequence[int], newest: int) -> int:
         RunRow(*row)
         for row in Run.objects.filter(pk__in=keys).order_by("pk").values_list("pk", "number", "last_lumisection")
     ]
-    signed = signed_systems([row.pk for row in rows])
+    signed, reopened = signed_and_reopened([row.pk for row in rows])
     needed = {system.pk for system in rule.needed}
-    by_machine = machine.by_machine({row.pk: needed - signed[row.pk] for row in rows}, rule.needed)
+    by_machine = machine.by_machine(rows, {row.pk: needed - signed[row.pk] for row in rows}, rule.models, reopened)
     looked_at = {row.pk: LookedAt(signed[row.pk], by_machine.get(row.pk, {})) for row in rows}
     columns = profiles([row.number for row in rows])
     states = dict(resolution.states(runs=[row.pk for row in rows], up_to=None))

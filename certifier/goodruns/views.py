@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 
 from django import forms as django_forms
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -19,19 +20,20 @@ from django.views.decorators.http import require_http_methods, require_safe
 from certifier.accounts import permissions
 from certifier.accounts.models import User
 from certifier.audit.errors import CertifierError
-from certifier.lumi import LumiError, RunSelection
-from certifier.runs.models import ConditionFlag, Run
+from certifier.lumi import LumiError, LumiSet, RunSelection
+from certifier.runs.models import Run
 
 from . import comparing, formats, selectors, services
 from .api import bytes_of, file_response
+from .conditions import condition_names
 from .contents import file_name
 from .efficiency_table import csv_of, csv_response
 from .forms import CombineForm, CompareForm, ImportForm
+from .known import Known
 from .lengths import length_of_run
 from .loss_table import LossTable
 from .measure import measure_of
 from .models import GoodRunList, Origin
-from .noted_losses import tables_known
 from .waterfall import size_of, waterfall_plot
 
 LISTS_PER_PAGE = 30
@@ -73,22 +75,47 @@ def _tabs(current: str) -> list[dict[str, Any]]:
 @require_safe
 def list_page(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.require(permissions.can_view(request.user))
-    list_ = selectors.find_list(pk)
-    chosen = flags_asked(request)
-    table, efficiency = tables_known(list_, chosen)
-    rows = list_.runs.order_by("run_number")
-    page = Paginator(rows, RUNS_PER_PAGE).get_page(request.GET.get("page"))
+    list_ = selectors.find_lists(pk, with_tables=True)[0]
+    known = Known(list_, flags_asked(request))
+    table, efficiency = known.tables
+    page = _runs_of(known).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "list": list_,
         "page": page,
-        "our_runs": _ours([row.run_number for row in page.object_list]),
-        "known": selectors.luminosity_known(list_),
+        "our_runs": [row.run_number for row in page.object_list if row.is_ours],
+        "known": known.luminosity,
         "compare": CompareForm(but=list_),
         "documents": list_.documents.all(),
         "efficiency": efficiency,
         "again": asked_again(list_),
     }
-    return render(request, "goodruns/list.html", context | loss_context(table, chosen))
+    names = known.case.held(known.flags).names if known.flags else condition_names()
+    return render(request, "goodruns/list.html", context | loss_context(table, known.flags, names))
+
+
+def _runs_of(known: Known) -> Paginator:
+    """The runs of a list, each with whether we have it: a list may name others, and these have no page."""
+    content = known.content_if_read
+    if content is None:
+        ours = Exists(Run.objects.filter(number=OuterRef("run_number")))
+        return Counted(known.list.runs.order_by("run_number").annotate(is_ours=ours), known.list.run_count)
+    here = {row.number for row in known.facts.rows(content.runs)}
+    rows = [ListedRun(run, lumisections, run in here) for run, lumisections in content.items()]
+    return Paginator(rows, RUNS_PER_PAGE)
+
+
+class ListedRun(NamedTuple):
+    run_number: int
+    lumisections: LumiSet
+    is_ours: bool
+
+
+class Counted(Paginator):
+    """Of rows whose number is known without counting them."""
+
+    def __init__(self, rows: QuerySet[Any], count: int) -> None:
+        super().__init__(rows, RUNS_PER_PAGE)
+        self.count = count
 
 
 def asked_again(list_: GoodRunList) -> str:
@@ -106,13 +133,8 @@ def asked_again(list_: GoodRunList) -> str:
     return urlencode(question, doseq=True)
 
 
-def _ours(numbers: list[int]) -> set[int]:
-    """Those of the runs that we have: a list may name others, and these have no page."""
-    return set(Run.objects.filter(number__in=numbers).values_list("number", flat=True))
-
-
-def loss_context(table: LossTable, chosen: list[str]) -> dict[str, Any]:
-    names = ConditionFlag.objects.order_by("name").values_list("name", flat=True).distinct()[:MOST_FLAGS]
+def loss_context(table: LossTable, chosen: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """`names` are the conditions to choose from."""
     lost, selected = table.lost.recorded_inv_nb, table.selected.recorded_inv_nb
     good = table.good.recorded_inv_nb
     return {
@@ -124,7 +146,7 @@ def loss_context(table: LossTable, chosen: list[str]) -> dict[str, Any]:
         "share_lost": lost / selected if selected and lost is not None else None,
         "share_good": (good or 0.0) / selected if selected else None,
         "flags": [(name, name in chosen) for name in names],
-        "chosen": chosen,
+        "chosen": list(chosen),
     }
 
 
@@ -135,8 +157,8 @@ def flags_asked(request: HttpRequest) -> list[str]:
 @require_safe
 def efficiency_csv(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.require(permissions.can_view(request.user))
-    list_ = selectors.find_list(pk)
-    _, table = tables_known(list_, flags_asked(request))
+    list_ = selectors.find_lists(pk, with_tables=True)[0]
+    _, table = Known(list_, flags_asked(request)).tables
     return csv_response(csv_of(table), file_name(list_, "csv").removesuffix(".csv"))
 
 
@@ -163,18 +185,19 @@ def compare(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def diff(request: HttpRequest, a: int, b: int) -> HttpResponse:
     permissions.require(permissions.can_view(request.user))
-    first, second = selectors.find_list(a), selectors.find_list(b)
+    first, second = selectors.find_lists(a, b)
     text = request.GET.get("runs", "")
     error, selection = "", None
     try:
         selection = RunSelection.parse(text)
     except LumiError as problem:
         error = str(problem)
-    found = comparing.compare_lists(first, second, selection)
+    contents = comparing.Contents(first, second, selection)
+    found = contents.difference()
     page = Paginator(found.runs, RUNS_PER_PAGE).get_page(request.GET.get("page"))
     context = {"first": first, "second": second, "found": found, "page": page, "runs": text, "error": error}
-    context["our_runs"] = _ours([each.run for each in page.object_list])
-    context["reasons"] = comparing.reasons(first, second, found)
+    context["our_runs"] = contents.ours([each.run for each in page.object_list])
+    context["reasons"] = comparing.reasons(contents, found)
     return render(request, "goodruns/diff.html", context)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .programs import Bounds, Junction, Program
 
@@ -24,6 +24,8 @@ class Plan:
     ignored: frozenset[int]
     users: tuple[Users, ...]  # by slot
     steps: tuple[tuple[int, Program | None, Users], ...]
+    # Answers of `wholly_behind`.
+    _wholly: dict[frozenset[int], tuple[Users, Users]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, junctions: Mapping[int, Junction], ignored: frozenset[int], slots: int) -> Plan:
@@ -57,6 +59,25 @@ class Plan:
                 for user in users:
                     upper[user] |= upper[slot]
         return Bounds(lower, upper, domain)
+
+    def wholly_behind(self, slots: frozenset[int]) -> tuple[Users, Users]:
+        """What has a part in any of these defects wherever it is present itself, as one of them or a member of plain
+        `or`s all the way up: the defects without an expression, and the virtual ones whose expression is no plain `or`.
+        """
+        known = self._wholly.get(slots)
+        if known is None:
+            found = set(slots)
+            waiting = list(slots)
+            while waiting:
+                junction = self.junctions.get(waiting.pop())
+                if junction is not None and junction.is_plain:
+                    new = set(junction.present) - found
+                    found |= new
+                    waiting += new
+            last = tuple(sorted(found - self.junctions.keys()))
+            rest = tuple(sorted(slot for slot in found & self.junctions.keys() if not self.junctions[slot].is_plain))
+            known = self._wholly[slots] = (last, rest)
+        return known
 
     def _filled(self, values: list[int], given: Recorded, domain: int) -> list[int]:
         for slot, recorded in given:

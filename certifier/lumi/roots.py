@@ -16,24 +16,18 @@ def roots(evaluation: Evaluation, names: Iterable[str]) -> dict[str, int]:
     is nothing where a defect is unknown. Raises as `Evaluation.causes` does.
     """
     bounds, junctions, labels = evaluation._bounds, evaluation._junctions, evaluation._slots.names
-    waiting: dict[int, int] = {}
-    for name in names:
-        slot = evaluation._slot(name)
-        waiting[slot] = bounds.lower[slot]
-    found: dict[str, int] = {}
+    wholly, rest = evaluation._plan.wholly_behind(frozenset(evaluation._slot(name) for name in names))
+    found = {labels[slot]: bits for slot in wholly if (bits := bounds.lower[slot])}
+    waiting = {slot: bits for slot in rest if (bits := bounds.lower[slot])}
     # A slot is higher than all that its expression names: when one is reached, every use of it has been seen.
-    for slot in sorted(junctions, reverse=True):
-        active = waiting.pop(slot, 0)
-        if not active:
-            continue
+    while waiting:
+        slot = max(waiting)
+        active = waiting.pop(slot)
         for cause, everywhere in contributions(junctions[slot], bounds, active).items():
             bits = everywhere & active
-            if bits and cause >= 0:
+            if bits and cause in junctions:
                 waiting[cause] = waiting.get(cause, 0) | bits
             elif bits:
-                label = f"!{labels[~cause]}"
+                label = labels[cause] if cause >= 0 else f"!{labels[~cause]}"
                 found[label] = found.get(label, 0) | bits
-    for slot, bits in waiting.items():
-        if bits:
-            found[labels[slot]] = bits
     return found

@@ -221,27 +221,44 @@ def verdicts_of_runs(
     }
 
 
-def checked_by_machine(runs: Collection[Run], systems: Iterable[System]) -> dict[int, dict[int, RunVerdict]]:
+def checked_by_machine(
+    runs: Collection[Run], systems: Iterable[System] = (), *, models: Sequence[SystemModels] | None = None
+) -> dict[int, dict[int, RunVerdict]]:
     """By run number and key of the system, the verdicts that count as checked somewhere (`RunVerdict.checked`).
 
-    What goodruns asks: mode auto, a live guarantee, verdict good, and no histogram that came later.
+    What goodruns asks: mode auto, a live guarantee, verdict good, and no histogram that came later. They are of these
+    systems, or of those whose `models` have been read.
     """
-    automatic = [each.system for each in models_of(systems) if each.is_automatic]
-    if not automatic:
+    automatic = [each for each in (models_of(systems) if models is None else models) if each.is_automatic]
+    versions = [each.champion for each in automatic if each.champion is not None]
+    keys = [run.pk for run in runs]
+    if not versions or not keys:
         return {}
-    return {
-        number: {verdict.system.pk: verdict for verdict in verdicts if verdict.checked}
-        for number, verdicts in verdicts_of_runs(runs, automatic).items()
-    }
+    scorings = _newest_scorings(keys, versions, without=("packed", "why_unscored", "bad", "unsure", "unscored"))
+    parts = _newest_parts(keys, [version.system_id for version in versions])
+    found: dict[int, dict[int, RunVerdict]] = {run.number: {} for run in runs}
+    for run in runs:
+        for each in automatic:
+            of_run = scorings.get((run.pk, each.system.pk), [])
+            verdict = _verdict(run, each, each.champion, of_run, parts, hidden={})
+            if verdict.checked:
+                found[run.number][each.system.pk] = verdict
+    return found
 
 
-def _newest_scorings(runs: Collection[int], versions: Sequence[ModelVersion]) -> dict[tuple[int, int], list[Scoring]]:
-    """By run and system, the newest scoring of each dataset by these versions, the furthest processed first."""
+def _newest_scorings(
+    runs: Collection[int], versions: Sequence[ModelVersion], without: Sequence[str] = ()
+) -> dict[tuple[int, int], list[Scoring]]:
+    """By run and system, the newest scoring of each dataset by these versions, the furthest processed first; `without`
+    columns that nobody will look at.
+    """
     among = Scoring.objects.filter(version__in=versions, dataset__run__in=runs)
     newest = among.order_by().values("version", "dataset").annotate(newest=Max("id")).values("newest")
-    rows = Scoring.objects.filter(pk__in=newest).select_related("dataset", "version")
+    rows = Scoring.objects.filter(pk__in=newest).select_related("dataset").defer("dataset__attributes", *without)
+    known = {version.pk: version for version in versions}  # each with a manifest, which is long to read
     found: dict[tuple[int, int], list[Scoring]] = {}
     for row in sorted(rows, key=lambda row: (place_of(row.dataset.stage), -row.newest_part_id)):
+        row.version = known[row.version_id]
         found.setdefault((row.dataset.run_id, row.version.system_id), []).append(row)
     return found
 

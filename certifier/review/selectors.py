@@ -112,29 +112,25 @@ def signed_systems(run_ids: Iterable[int], stage: str | None = None) -> dict[int
     A system counts as signed when one of its stages is signed (at or after `stage`, when that is given) and
     none is reopened.
     """
+    return signed_and_reopened(run_ids, stage)[0]
+
+
+def signed_and_reopened(
+    run_ids: Iterable[int], stage: str | None = None
+) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
+    """The same, and the systems of which a person took a signature back and nobody has signed again, in one query."""
     wanted = set(run_ids)
-    newest: dict[tuple[int, int], dict[str, str]] = {}
-    for run, system, of, action in _acts(wanted):
-        if run in wanted:
-            newest.setdefault((run, system), {})[of] = action
+    # Of a run, a system and a stage the newest act counts.
+    newest = {(run, system, of): action for run, system, of, action in _acts(wanted)}
     enough = set(STAGES[STAGES.index(stage) :] if stage else STAGES)
-    found: dict[int, set[int]] = {run: set() for run in wanted}
-    for (run, system), acts in newest.items():
-        signed = any(action == Action.SIGN and of in enough for of, action in acts.items())
-        if signed and Action.REOPEN not in acts.values():
-            found[run].add(system)
-    return found
-
-
-def reopened_systems(run_ids: Iterable[int]) -> dict[int, set[int]]:
-    """Primary keys of the systems per run (primary key) of which a person took a signature back and nobody has signed
-    again. Every run asked for is a key."""
-    wanted = set(run_ids)
-    found: dict[int, dict[tuple[int, str], str]] = {run: {} for run in wanted}
-    for run, system, of, action in _acts(wanted):
-        if run in wanted:
-            found[run][(system, of)] = action
-    return {run: {system for (system, _), act in acts.items() if act == Action.REOPEN} for run, acts in found.items()}
+    signed: dict[int, set[int]] = {run: set() for run in wanted}
+    reopened: dict[int, set[int]] = {run: set() for run in wanted}
+    for (run, system, of), action in newest.items():
+        if run in wanted and action == Action.REOPEN:
+            reopened[run].add(system)
+        elif run in wanted and of in enough:
+            signed[run].add(system)
+    return {run: systems - reopened[run] for run, systems in signed.items()}, reopened
 
 
 def _acts(runs: Collection[int]) -> Iterable[tuple[int, int, str, str]]:

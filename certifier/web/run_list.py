@@ -11,7 +11,7 @@ from typing import Any
 
 from django import forms
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -236,10 +236,10 @@ def derived(runs: Iterable[Run]) -> Derived:
     """How fresh the summaries of these runs are: when the oldest was made, and what has happened since."""
     summaries: list[RunSummary | None] = [getattr(run, "summary", None) for run in runs]
     known = [summary for summary in summaries if summary is not None]
-    newest = ChangeCounter.objects.filter(pk=1).values_list("value", flat=True).first() or 0
-    seen = SummaryWatermark.objects.filter(pk=1).values_list("sequence", flat=True).first() or 0
+    mark = Subquery(SummaryWatermark.objects.filter(pk=1).values("sequence")[:1])
+    newest, seen = ChangeCounter.objects.filter(pk=1).values_list("value", mark).first() or (0, 0)
     return Derived(
         at=min((summary.refreshed_at for summary in known), default=None),
-        behind=max(newest - seen, 0),
+        behind=max(newest - (seen or 0), 0),
         missing=len(summaries) - len(known),
     )

@@ -8,9 +8,8 @@ from typing import Any
 
 from certifier.accounts import permissions
 from certifier.accounts.models import Role, System
-from certifier.defects.logic_at import logic_at
 from certifier.goodruns.building import Question, needed_systems
-from certifier.goodruns.main_defect import main_virtual_defect
+from certifier.goodruns.facts import Facts
 from certifier.goodruns.models import RunSummary
 from certifier.review.models import Action, SignOff, Stage
 from certifier.review.queue import waiting_counts
@@ -20,6 +19,7 @@ from certifier.runs.models import Run
 
 SHOWN = 6
 BLOCKING_SHOWN = 8
+SHOWN_OF_A_RUN = ("number", "last_lumisection", "started_at", "ended_at")
 # A shifter looks at what was taken lately; what is older waits for experts.
 LATEST_RUNS = 40
 
@@ -97,10 +97,11 @@ def waiting_for(user: Any) -> Waiting:
     """What waits for one person, by their roles: one to three queries for each of their roles."""
     roles = permissions.roles_of(user)
     names = {role for role, _ in roles}
-    systems = list(System.objects.all())
+    facts = Facts()
+    systems = facts.systems
     mine = [system for system in systems if (Role.EXPERT, system.pk) in roles]
     coordinates = bool(names & {Role.COORDINATOR, Role.ADMIN})
-    blocking, count = _blocking(systems) if coordinates else ([], 0)
+    blocking, count = _blocking(facts) if coordinates else ([], 0)
     review = waiting_counts(user) if mine or coordinates else {}
     return Waiting(
         own=_own(mine, review) if mine else [],
@@ -172,25 +173,27 @@ def _unseen(systems: Sequence[System]) -> list[Unseen]:
 # -- coordinators ----------------------------------------------------------------------------------------------
 
 
-def _blocking(systems: Sequence[System]) -> tuple[list[Blocking], int]:
+def _blocking(facts: Facts) -> tuple[list[Blocking], int]:
     """Runs that lack a signature which lists ask for, most luminosity first, and how many there are."""
-    asked = _asked_for(systems)
-    recorded = dict(
-        RunSummary.objects.filter(open_systems__gt=0, run__last_lumisection__gt=0)
-        .order_by("-recorded_inv_nb", "-run__number")
-        .values_list("run_id", "recorded_inv_nb")
-    )
+    asked = _asked_for(facts)
+    rows = RunSummary.objects.filter(open_systems__gt=0, run__last_lumisection__gt=0)
+    shown = [f"run__{name}" for name in SHOWN_OF_A_RUN]
+    found = rows.order_by("-recorded_inv_nb", "-run__number").values_list("run_id", "recorded_inv_nb", *shown)
+    recorded = {run: (amount, said) for run, amount, *said in found}
     signed = signed_systems(recorded)
     missing = {run: [system.code for system in asked if system.pk not in signed[run]] for run in recorded}
     held = [run for run in recorded if missing[run]]  # of equal worth, and the worthless last, as the database has them
-    held.sort(key=lambda run: -(recorded[run] or 0.0))
-    rows = Run.objects.defer("attributes").in_bulk(held[:BLOCKING_SHOWN])
-    worst = [Blocking(rows[run], recorded[run], missing[run], len(asked)) for run in held[:BLOCKING_SHOWN]]
+    held.sort(key=lambda run: -(recorded[run][0] or 0.0))
+    worst = []
+    for key in held[:BLOCKING_SHOWN]:
+        amount, said = recorded[key]
+        run = Run(pk=key, **dict(zip(SHOWN_OF_A_RUN, said, strict=True)))
+        worst.append(Blocking(run, amount, missing[key], len(asked)))
     return worst, len(held)
 
 
-def _asked_for(systems: Sequence[System]) -> Sequence[System]:
+def _asked_for(facts: Facts) -> Sequence[System]:
     """The systems that the main virtual defect depends on; all of them where there is none."""
-    meaning = logic_at()
-    main = main_virtual_defect(meaning)
-    return needed_systems(Question(require=(main,), meaning=meaning)) if main is not None else systems
+    if facts.main is None:
+        return facts.systems
+    return needed_systems(Question(require=(facts.main,), meaning=facts.head), facts.systems)

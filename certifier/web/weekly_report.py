@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Min, Q, Window
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -16,12 +16,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from certifier.accounts import permissions
-from certifier.defects.logic_at import logic_at
 from certifier.defects.models import Defect, Entry
 from certifier.goodruns.accounting import case_at_head, loss_in
-from certifier.goodruns.building import Question, RunRow
+from certifier.goodruns.building import Question
+from certifier.goodruns.facts import Facts, RunRow
 from certifier.goodruns.loss_table import LossTable
-from certifier.goodruns.main_defect import main_virtual_defect
 from certifier.goodruns.measure import measure_of
 from certifier.review.models import SignOff
 from certifier.runs.models import Run
@@ -90,7 +89,7 @@ class Report:
     older: Sequence[Run]
     older_count: int
     entered: Sequence[dict[str, Any]]
-    first_seen: Sequence[dict[str, Any]]
+    first_seen: Sequence[Defect]
     defined: Sequence[Defect]
 
     def _sum(self, field: str) -> float | None:
@@ -128,54 +127,49 @@ class Report:
 def weekly(request: HttpRequest) -> HttpResponse:
     """`?week=2018-W20`; left out, the week of the newest run."""
     permissions.require(permissions.can_view(request.user))
-    asked = request.GET.get("week", "")
-    week = Week.of(asked) or _newest_week()
+    asked, facts = request.GET.get("week", ""), Facts()
+    week = Week.of(asked) or Week.at(facts.newest_start or timezone.now())
     wrong = bool(asked) and Week.of(asked) is None
-    context = {"report": report_of(week), "wrong": asked[:40] if wrong else ""}
+    context = {"report": report_of(week, facts), "wrong": asked[:40] if wrong else ""}
     return render(request, "web/weekly.html", context, status=400 if wrong else 200)
 
 
-def _newest_week() -> Week:
-    newest = Run.objects.aggregate(newest=Max("started_at"))["newest"]
-    return Week.at(newest or timezone.now())
-
-
-def report_of(week: Week) -> Report:
+def report_of(week: Week, facts: Facts) -> Report:
     taken = Run.objects.filter(started_at__gte=week.begin, started_at__lt=week.end)
     runs = list(taken.select_related("summary").defer("attributes").order_by("number"))
-    loss, required = _loss(runs)
-    open_runs = (
-        Run.objects.filter(Q(ended_at__lt=week.begin) | Q(ended_at=None, started_at__lt=week.begin))
-        .filter(Q(summary__open_systems__gt=0) | Q(summary=None), last_lumisection__gt=0)
-        .select_related("summary")
-        .defer("attributes")
-    )
-    older = list(open_runs.order_by("-summary__recorded_inv_nb", "-number")[: OLDER_SHOWN + 1])
+    older = _older(week)
+    first_seen, defined = _new_defects(week)
     return Report(
         week=week,
         runs=runs,
         derived=derived(runs),
-        loss=loss,
-        required=required,
+        loss=_loss(runs, facts),
+        required=facts.main or "",
         signed=_signed(week),
-        older=older[:OLDER_SHOWN],
-        older_count=open_runs.count() if len(older) > OLDER_SHOWN else len(older),
+        older=older,
+        older_count=older[0].all_of_them if older else 0,  # type: ignore[attr-defined]
         entered=_entered(week),
-        first_seen=_first_seen(week),
-        defined=list(
-            Defect.objects.filter(created_at__gte=week.begin, created_at__lt=week.end).select_related("system")[:SHOWN]
-        ),
+        first_seen=first_seen,
+        defined=defined,
     )
 
 
-def _loss(runs: Sequence[Run]) -> tuple[LossTable | None, str]:
+def _older(week: Week) -> list[Run]:
+    """The first of the runs of before that are open, each with how many these are."""
+    before = Q(ended_at__lt=week.begin) | Q(ended_at=None, started_at__lt=week.begin)
+    is_open = Q(summary__open_systems__gt=0) | Q(summary=None)
+    rows = Run.objects.filter(before, is_open, last_lumisection__gt=0).select_related("summary").defer("attributes")
+    counted = rows.annotate(all_of_them=Window(Count("pk")))
+    return list(counted.order_by("-summary__recorded_inv_nb", "-number")[:OLDER_SHOWN])
+
+
+def _loss(runs: Sequence[Run], facts: Facts) -> LossTable | None:
     """What the defects take away from these runs, signed or not; None where nothing stands for the experiment."""
-    meaning = logic_at()
-    main = main_virtual_defect(meaning)
-    if main is None or not runs:
-        return None, main or ""
-    question = Question(require=(main,), signed_off=False, meaning=meaning)
-    return loss_in(case_at_head(question, [RunRow(run.pk, run.number, run.last_lumisection) for run in runs])), main
+    if facts.main is None or not runs:
+        return None
+    question = Question(require=(facts.main,), signed_off=False, meaning=facts.head)
+    rows = [RunRow(run.pk, run.number, run.last_lumisection) for run in runs]
+    return loss_in(case_at_head(question, rows, facts))
 
 
 def _signed(week: Week) -> list[dict[str, Any]]:
@@ -202,8 +196,15 @@ def _entered(week: Week) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["defect__system__position"], row["defect__system__code"]))
 
 
-def _first_seen(week: Week) -> list[dict[str, Any]]:
-    """Defects whose first entry ever was made in this week, with how much was entered of them since."""
-    rows = Entry.objects.filter(present=True).order_by().values("defect_id", "defect__name", "defect__intolerable")
-    firsts: Any = rows.annotate(first=Min("entered_at"), runs=Count("run_id", distinct=True))
-    return list(firsts.filter(first__gte=week.begin, first__lt=week.end).order_by("defect__name")[:SHOWN])
+def _new_defects(week: Week) -> tuple[Sequence[Defect], Sequence[Defect]]:
+    """Defects whose first entry ever was made in this week, each with the number of `runs` since, and those defined."""
+    present = Q(entries__present=True)
+    rows = Defect.objects.select_related("system").annotate(
+        first=Min("entries__entered_at", filter=present), runs=Count("entries__run", distinct=True, filter=present)
+    )
+    within = (week.begin, week.end)
+    seen = Q(first__gte=week.begin, first__lt=week.end)
+    new = list(rows.filter(seen | Q(created_at__gte=week.begin, created_at__lt=week.end)).order_by("name"))
+    first_seen = [each for each in new if each.first is not None and within[0] <= each.first < within[1]]
+    defined = [each for each in new if within[0] <= each.created_at < within[1]]
+    return first_seen[:SHOWN], defined[:SHOWN]

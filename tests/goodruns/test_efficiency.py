@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from certifier.goodruns import accounting, services
 from certifier.goodruns.accounting import Behind, Case
-from certifier.goodruns.building import RunRow
 from certifier.goodruns.efficiency import Efficiency, efficiency_in
 from certifier.goodruns.efficiency_table import csv_of
+from certifier.goodruns.facts import RunRow
+from certifier.goodruns.known import Known
 from certifier.goodruns.models import GoodRunList, ListLoss
-from certifier.goodruns.noted_losses import tables_known
 from certifier.goodruns.summaries import refresh_summaries
 from certifier.lumi import LumiSet, RunLumiMap
 from certifier.runs import services as runs
@@ -117,7 +117,7 @@ def test_it_says_the_same_when_it_was_noted() -> None:
     list_ = build(signed_off=False)
     refresh_summaries()
     assert ListLoss.objects.get(list=list_).efficiency is not None
-    loss, noted = tables_known(list_)
+    loss, noted = Known(list_).tables
     assert noted == table_of(list_)
     assert loss == accounting.loss_of(list_)
 

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from certifier.accounts.models import User
 from certifier.goodruns import formats, services
@@ -298,19 +296,3 @@ def test_it_shows_the_efficiency_and_hands_it_out_as_a_file(chi_at: Client, buil
         assert answer["Content-Type"] == "text/csv"
         assert answer.content.decode().splitlines()[1] == ",no period,1,0,10,7,70.000,100.000,70.000"
     assert chi_at.get("/good-runs/build/efficiency.csv?require=NOSUCH").status_code == 400
-
-
-def test_more_runs_do_not_need_more_queries(chi_at: Client, built: GoodRunList) -> None:
-    def needed() -> int:
-        chi_at.get("/good-runs/build/?require=" + REQUIRED)
-        with CaptureQueriesContext(connection) as queries:
-            chi_at.get("/good-runs/build/?require=" + REQUIRED)
-        return len(queries)
-
-    before = needed()
-    for number in range(358040, 358060):
-        world.make_run(number, 10, recorded=[1000.0] * 10)
-        world.record(number, "LAR_HVTRIP", "3-5")
-        world.sign(number, "PIXEL", "LAR")
-    # Two more, for the runs that now differ from the list that is compared with.
-    assert needed() <= before + 2 <= 34

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from certifier.goodruns import comparing, formats, selectors
 from certifier.goodruns.contents import content_of, export
+from certifier.goodruns.known import luminosity_known
 from certifier.goodruns.models import GoodRunList, ListDocument
 from certifier.lumi import RunLumiMap, RunSelection
 from certifier.runs import services as runs
@@ -165,7 +166,7 @@ def test_a_golden_list_has_the_luminosity_of_its_runs(shared_data: Path) -> None
     assert list_of(golden).recorded_inv_nb is None
     call_command("import_runs", str(shared_data / "cms_lumi/lumi_26_IsoMu24.csv"), stdout=StringIO())
     assert Run.objects.filter(number=401663).exists()
-    known = selectors.luminosity_known(selectors.list_named(golden.stem))
+    known = luminosity_known(selectors.list_named(golden.stem))
     assert known.lumisections == 44086
     assert known.recorded_lumisections == 29025
     assert known.recorded_inv_nb == pytest.approx(9.6e6, rel=0.05)

@@ -11,6 +11,7 @@ from django.core.management import call_command
 from certifier.defects import services as defects
 from certifier.defects.logic_at import logic_at
 from certifier.goodruns import formats, selectors, services
+from certifier.goodruns.known import luminosity_known
 from certifier.goodruns.main_defect import main_virtual_defect
 from certifier.goodruns.models import ListLuminosity, RunSummary, SummaryWatermark
 from certifier.goodruns.summaries import refresh_summaries
@@ -121,7 +122,7 @@ def test_it_keeps_todays_luminosity_of_lists() -> None:
     list_ = services.import_list(actor=None, name="golden", file=formats.read(b'{"1": [[2, 3]]}'), source="golden.json")
     assert list_.recorded_inv_nb is None
     world.make_run(1, 5, recorded=[1.0, 2.0, 4.0, 8.0, 16.0])
-    known = selectors.luminosity_known(selectors.find_list(list_.pk))
+    known = luminosity_known(selectors.find_list(list_.pk))
     assert known.recorded_inv_nb == pytest.approx(6.0)
     assert ListLuminosity.objects.get().recorded_inv_nb is None
     assert refresh_summaries().lists == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -137,3 +138,15 @@ def test_it_is_not_for_outsiders(page: Page, dee: User) -> None:
     assert refused.status_code == 403
     assert "Ask an administrator to grant it." in words(refused.content.decode())
     assert page(None).get("/").headers["Location"] == "/account/sign-in/?next=/"
+
+
+@pytest.mark.parametrize("who", ["ada", "ben", "chi"])
+def test_it_asks_little_of_the_database(
+    who: str, page: Page, request: pytest.FixtureRequest, django_assert_max_num_queries: Any
+) -> None:
+    client = page(request.getfixturevalue(who))
+    request.getfixturevalue("three_runs")
+    experiment.sign("LAR", run=AFTER)
+    client.get("/")
+    with django_assert_max_num_queries(12):
+        assert client.get("/").status_code == 200

@@ -84,7 +84,7 @@ def test_more_runs_do_not_need_more_queries(ben_page: Client, django_assert_max_
     for number in range(RUN + 100, RUN + 120):
         experiment.take(number)
     ben_page.get("/reports/weekly/")
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(12):
         ben_page.get("/reports/weekly/")
 
 
