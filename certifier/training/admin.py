@@ -6,7 +6,7 @@ from django.contrib import admin
 
 from certifier.audit.admin import ReadOnlyAdmin
 
-from .models import Pause, Training
+from .models import Pause, RecipeChoice, Training
 
 
 @admin.register(Training)
@@ -20,4 +20,11 @@ class TrainingAdmin(ReadOnlyAdmin):
 class PauseAdmin(ReadOnlyAdmin):
     list_display = ["system", "number", "is_paused", "by_name", "at", "reason"]
     list_filter = ["system", "is_paused"]
+    list_select_related = ["system"]
+
+
+@admin.register(RecipeChoice)
+class RecipeChoiceAdmin(ReadOnlyAdmin):
+    list_display = ["system", "number", "recipe", "by_name", "at", "reason"]
+    list_filter = ["system", "recipe"]
     list_select_related = ["system"]

@@ -13,7 +13,7 @@ class TrainingNotFound(NotFound):
 
 
 class ReasonNeeded(CertifierError):
-    """Who pauses or resumes says why."""
+    """Who pauses, resumes or chooses a recipe says why."""
 
 
 class PauseConflict(Conflict):
@@ -22,6 +22,17 @@ class PauseConflict(Conflict):
 
 class BadRecipe(CertifierError):
     """TRAINING_RECIPE says something that no recipe has."""
+
+
+class RecipeNotFound(NotFound):
+    """There is no recipe of that name."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"There is no recipe “{name[:60]}”. There are: {', '.join(known)}.")
+
+
+class SameRecipe(Conflict):
+    """The system has this recipe already."""
 
 
 class TooFewLabels(Conflict):

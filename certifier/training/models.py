@@ -89,3 +89,24 @@ class Pause(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.system_id} {'pauses' if self.is_paused else 'learns again'}"
+
+
+class RecipeChoice(AppendOnlyModel):
+    """What the models of a system are made of from now on. The newest row holds; no row means the standard recipe."""
+
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="recipe_choices", db_index=False)
+    number = models.PositiveIntegerField(help_text="1, 2, 3 … of the system")
+    recipe = models.CharField(max_length=40, help_text="its name in certifier/training/recipes.py")
+    reason = models.TextField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    by_name = models.CharField(max_length=150)
+    at = models.DateTimeField()
+
+    class Meta(AppendOnlyModel.Meta):
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["system", "number"], name="one_recipe_choice_after_another"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.system_id} {self.recipe}"

@@ -1,6 +1,7 @@
 """How a system learns: what its models are made of, how much they learn from, and how strict the gate is.
 
-`TRAINING_RECIPE` changes it for all systems ("*") or one: {"*": {"pollution": 0.01}, "LAR": {"classifier": "none"}}.
+A coordinator chooses a named recipe of a system (`recipes`). Above it, `TRAINING_RECIPE` changes single settings for
+all systems ("*") or one: {"*": {"pollution": 0.01}, "LAR": {"classifier": "none"}}.
 Whatever `mlcore.pipeline.SystemConfig` has can be set, and the fields below.
 """
 
@@ -17,6 +18,7 @@ from django.conf import settings
 from certifier.accounts.models import System
 
 from .errors import BadRecipe
+from .recipes import chosen_recipe
 
 if TYPE_CHECKING:
     from mlcore.pipeline import SystemConfig
@@ -110,7 +112,8 @@ OWN: Final = frozenset(column.name for column in fields(Recipe)) - {"config"}
 
 
 def recipe_of(system: System) -> Recipe:
-    """What holds for a system: what is set for it, else for all, else the defaults. Raises BadRecipe."""
+    """What holds for a system: what is set for it, else for all, else its named recipe, else the defaults. Raises
+    BadRecipe."""
     chosen: dict[str, Any] = {}
     given: Any = settings.TRAINING_RECIPE
     for name in (ALL, system.code):
@@ -122,5 +125,9 @@ def recipe_of(system: System) -> Recipe:
     for name, value in own.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise BadRecipe(f"TRAINING_RECIPE of {system.code}: {name} is a number from 0, not {value!r}.")
-    config = DEFAULTS | {name: value for name, value in chosen.items() if name not in OWN}
+    config = (
+        DEFAULTS
+        | dict(chosen_recipe(system).config)
+        | {name: value for name, value in chosen.items() if name not in OWN}
+    )
     return Recipe(config=dict(sorted(config.items())), **own)

@@ -1,4 +1,5 @@
-"""Every write of this room: asking for a training, pausing and resuming, and the row that says what came of one."""
+"""Every write of this room: asking for a training, pausing and resuming, choosing a recipe, and the row that says what
+came of a training."""
 
 from __future__ import annotations
 
@@ -23,9 +24,10 @@ from certifier.precert.rules import LONGEST_REASON
 from certifier.precert.selectors import models_of_system
 from certifier.runs.changes import announce
 
-from .errors import PauseConflict, ReasonNeeded
+from .errors import PauseConflict, ReasonNeeded, SameRecipe
 from .gate import Ruling
-from .models import Outcome, Pause, Training
+from .models import Outcome, Pause, RecipeChoice, Training
+from .recipes import chosen_recipe, find_recipe
 from .sample import Plan
 from .selectors import KIND, key_of, pause_of
 
@@ -86,13 +88,48 @@ def resume(*, actor: User | None, system: System, reason: str) -> Pause:
     return row
 
 
-def _pause(unit: Unit, actor: User | None, system: System, reason: str, *, is_paused: bool) -> Pause:
-    permissions.require(permissions.can_train(actor))
+def choose_recipe(*, actor: User | None, system: System, recipe: str, reason: str) -> RecipeChoice:
+    """Let the models of a system be made by another recipe from its next training on, for a reason; coordinators.
+
+    Its champion stays until a model of the new recipe passes the gate. Raises RecipeNotFound, SameRecipe, ReasonNeeded.
+    """
+    with unit_of_work(actor) as unit:
+        permissions.require(permissions.can_train(actor))
+        chosen = find_recipe(recipe)
+        reason = _checked(reason)
+        _lock(system)
+        before = chosen_recipe(system)
+        if chosen == before:
+            raise SameRecipe(f"{system.code} has the recipe “{chosen.title}” already.")
+        newest = RecipeChoice.objects.filter(system=system).aggregate(newest=Max("number"))["newest"] or 0
+        row = RecipeChoice.objects.create(
+            system=system,
+            number=newest + 1,
+            recipe=chosen.name,
+            reason=reason,
+            by=actor,
+            by_name=unit.actor_name,
+            at=timezone.now(),
+        )
+        data = {"system": system.code, "recipe": chosen.name, "before": before.name}
+        unit.audit("training.choose_recipe", f"system {system.code}", data | {"reason": reason})
+        announce(unit, "training.recipe", data=data)
+    return row
+
+
+def _checked(reason: str) -> str:
+    """Raises ReasonNeeded."""
     reason = reason.strip()
     if not reason:
         raise ReasonNeeded("Say why: a reason is required.", field="reason")
     if len(reason) > LONGEST_REASON:
         raise ReasonNeeded(f"A reason has at most {LONGEST_REASON} characters.", field="reason")
+    return reason
+
+
+def _pause(unit: Unit, actor: User | None, system: System, reason: str, *, is_paused: bool) -> Pause:
+    permissions.require(permissions.can_train(actor))
+    reason = _checked(reason)
     _lock(system)
     now = pause_of(system)
     if is_paused and now is not None:

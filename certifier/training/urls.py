@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import views
+from . import recipe_pages, views
 
 app_name = "training"
 urlpatterns = [
@@ -10,5 +10,6 @@ urlpatterns = [
     path("<str:code>/", views.system, name="system"),
     path("<str:code>/train/", views.train, name="train"),
     path("<str:code>/pause/", views.pause, name="pause"),
+    path("<str:code>/recipe/", recipe_pages.recipe, name="recipe"),
     path("<str:code>/resume/", views.resume, name="resume"),
 ]

@@ -26,6 +26,7 @@ from .errors import BadRecipe, PauseConflict, ReasonNeeded
 from .labels import Source, counts_by_week
 from .models import Outcome, Pause, Training
 from .recipe import recipe_of
+from .recipes import chosen_recipe
 from .sample import Plan, plan
 
 SHOWN_WEEKS: Final = 10
@@ -116,6 +117,7 @@ def system(request: HttpRequest, code: str) -> HttpResponse:
         "compared": [(each, MARKS[each.outcome]) for each in figures],
         "plot": compared_plot(figures),
         "pause": selectors.pause_of(row),
+        "recipe": chosen_recipe(row),
         "job": _live_jobs().get(row.code),
         "sources": list(Source),
         "may_train": permissions.can_train(request.user),

@@ -34,7 +34,7 @@ from certifier.review.models import (
 )
 from certifier.runs.models import Change, Dataset, Run
 from certifier.sync.models import Pass
-from certifier.training.models import Pause, Training
+from certifier.training.models import Pause, RecipeChoice, Training
 from certifier.trends.models import Alarm, Trend
 from certifier.watch.models import Check
 from tests import cast
@@ -66,6 +66,7 @@ PROMISED = {
     Alarm,
     Check,
     Pause,
+    RecipeChoice,
 }
 MODELS = sorted(
     (model for model in apps.get_models() if issubclass(model, AppendOnlyModel)), key=lambda model: model._meta.label
@@ -135,6 +136,7 @@ def row_of(model: type[models.Model]) -> models.Model:
         Training: lambda: Training.objects.create(
             system=system, number=1, trigger="command", outcome="unchanged", words="x", took_s=1.0, **said
         ),
+        RecipeChoice: lambda: RecipeChoice.objects.create(system=system, number=1, recipe="factors", reason="x", **said),
         Pause: lambda: Pause.objects.create(system=system, number=1, is_paused=True, reason="x", **said),
         Decision: lambda: Decision.objects.create(
             item=item_of(run, system, now, said), number=1, answer=Answer.CONFIRM, good="", bad="1", **said
