@@ -136,7 +136,9 @@ def row_of(model: type[models.Model]) -> models.Model:
         Training: lambda: Training.objects.create(
             system=system, number=1, trigger="command", outcome="unchanged", words="x", took_s=1.0, **said
         ),
-        RecipeChoice: lambda: RecipeChoice.objects.create(system=system, number=1, recipe="factors", reason="x", **said),
+        RecipeChoice: lambda: RecipeChoice.objects.create(
+            system=system, number=1, recipe="factors", reason="x", **said
+        ),
         Pause: lambda: Pause.objects.create(system=system, number=1, is_paused=True, reason="x", **said),
         Decision: lambda: Decision.objects.create(
             item=item_of(run, system, now, said), number=1, answer=Answer.CONFIRM, good="", bad="1", **said
