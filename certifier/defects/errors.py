@@ -56,7 +56,7 @@ class EnteredMeanwhile(Conflict):
 
 
 class NothingToUndo(Conflict):
-    """Later entries hold wherever the entry held."""
+    """Later entries hold wherever the entry held, or it is taken back elsewhere."""
 
 
 class UnknownEntry(NotFound):

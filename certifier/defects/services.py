@@ -246,13 +246,16 @@ def record_entries(
 def undo_entry(*, actor: User | None, entry: int) -> list[Entry]:
     """Take an entry (its number) back, by new ones that say again what held before it, wherever it is the last word.
 
-    Whoever may record the defect. Raises UnknownEntry, and NothingToUndo when later entries hold everywhere.
+    Whoever may record the defect. Raises UnknownEntry, and NothingToUndo when later entries hold everywhere, or a
+    decision of the review wrote it.
     """
     with unit_of_work(actor) as unit:
         found = Entry.objects.select_related("run", "defect").filter(pk=entry).first() if 0 < entry < 2**63 else None
         if found is None:
             raise UnknownEntry(f"There is no entry {entry}.")
         permissions.require(permissions.can_record_defects(actor, found.defect.system_id))
+        if found.source == Source.REVIEW:
+            raise NothingToUndo(f"A decision of the review wrote entry {entry}. Undo the decision, where it was made.")
         Run.objects.select_for_update().get(pk=found.run_id)
         rows = list(Entry.objects.filter(run_id=found.run_id, defect_id=found.defect_id).order_by("id"))
         where = visible_of(found, [row for row in rows if row.pk > found.pk])

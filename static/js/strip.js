@@ -4,8 +4,9 @@
    counts pixels from the top of the first lane. Without this script, on a narrow screen and on paper the server's lanes stand.
 
    Everything of one kind is one trace, a path with a box for each stretch: some twenty objects whatever the run holds. What lies below the
-   pointer is looked up in the data and not in the drawing. Fires `strip:chosen` ({ text, from }) when somebody chooses lumisections here, and
-   `strip:drawn`; `window.strip.choose(text)` shows what was chosen elsewhere. */
+   pointer is looked up in the data and not in the drawing. What is chosen and what is shown stand in the address, as `ls` and `zoom`. Fires
+   `strip:chosen` ({ text, from }) when somebody chooses lumisections here, and `strip:drawn`; `window.strip.choose(text)` shows what was chosen
+   elsewhere. */
 (() => {
   "use strict";
   const NARROW = matchMedia("(max-width: 760px)");
@@ -17,6 +18,9 @@
   };
   const FILLED = ["hair", "luminosity", "sum", "tol", "flag", "none", "good", "unsure", "bad", "int", "absent", "gain", "loss", "ghost"];
   const CLOSEST = 8;
+  /* A wheel turns many times a second, and browsers refuse an address that changes as often. */
+  const SETTLED_MS = 200;
+  const LONGEST_LINK = 1500;
   let now = null;
 
   const { rangesOf, textOf, merged, parse, holding, lumi } = window.lumisections;
@@ -168,6 +172,7 @@
     paint() { return window.Plotly.react(this.figure, this.traces(), this.layout(), { staticPlot: true, responsive: false }); }
 
     forget() {
+      clearTimeout(this.settling);
       if (this.box.classList.contains("drawn")) window.Plotly?.purge(this.figure);
       this.host.remove();
       this.tip.remove();
@@ -175,11 +180,18 @@
 
     /* -- zoom and pan -------------------------------------------------------------------------------------------------------- */
 
-    show(from, to) {
+    /* The view nearest to what is asked for: not closer than a few lumisections, and within the run. */
+    fit(from, to) {
       const length = Math.min(Math.max(to - from, Math.min(CLOSEST, this.last)), this.last);
       const middle = (from + to) / 2;
       const first = Math.min(Math.max(middle - length / 2, 0.5), this.last + 0.5 - length);
-      this.view = [first, first + length];
+      return [first, first + length];
+    }
+
+    show(from, to) {
+      this.view = this.fit(from, to);
+      clearTimeout(this.settling);
+      this.settling = setTimeout(() => this.address(), SETTLED_MS);
       if (this.due) return;
       this.due = requestAnimationFrame(() => {
         this.due = 0;
@@ -208,10 +220,19 @@
 
     get whole() { return this.view[0] <= 0.5 && this.view[1] >= this.last + 0.5; }
 
-    tellView() {
-      const [from, to] = this.view.map(Math.round);
-      this.section.querySelector("[data-shown]").textContent = this.whole ? "" : `${Math.max(from, 1)}-${Math.min(to, this.last)} shown`;
+    /* In lumisections, as it stands in the address; empty for the whole run. */
+    get shown() {
+      const [from, to] = this.view;
+      return this.whole ? "" : `${Math.max(Math.round(from + 0.5), 1)}-${Math.min(Math.round(to - 0.5), this.last)}`;
     }
+
+    /* An address may say anything: what is no part of the run is the whole of it. */
+    recall(text) {
+      const [from, to] = (/^(\d{1,7})-(\d{1,7})$/.exec(text || "") || []).slice(1).map(Number);
+      if (from >= 1 && from <= to && from <= this.last) this.view = this.fit(from - 0.5, Math.min(to, this.last) + 0.5);
+    }
+
+    tellView() { this.section.querySelector("[data-shown]").textContent = this.shown && `${this.shown} shown`; }
 
     /* -- what is chosen ------------------------------------------------------------------------------------------------------ */
 
@@ -244,15 +265,26 @@
       const box = this.section.querySelector("[data-chosen]");
       box.textContent = count ? `${short} selected · ${count.toLocaleString("en")} LS · ${lumi(this.recordedIn(this.chosen))} recorded` : "drag to select";
       box.classList.toggle("has-chosen", count > 0);
-      if (from !== "address") this.address(text);
+      if (from === "address") this.lead();
+      else this.address();
       if (from === "strip") document.dispatchEvent(new CustomEvent("strip:chosen", { detail: { text, count } }));
     }
 
-    address(text) {
+    address() {
       const address = new URL(location.href);
-      if (text) address.searchParams.set("ls", text);
-      else address.searchParams.delete("ls");
+      for (const [name, text] of Object.entries({ ls: textOf(this.chosen), zoom: this.shown })) {
+        if (text) address.searchParams.set(name, text);
+        else address.searchParams.delete(name);
+      }
       history.replaceState(history.state, "", address.href.replaceAll("%2D", "-"));
+      this.lead();
+    }
+
+    /* Links to who said what of what is chosen, else of what is shown. */
+    lead() {
+      const text = textOf(this.chosen);
+      const asked = (text.length > LONGEST_LINK ? `${this.chosen[0][0]}-${this.chosen.at(-1)[1]}` : text) || this.shown;
+      for (const link of document.querySelectorAll("[data-history]")) link.href = link.dataset.history + (asked ? `?ls=${encodeURIComponent(asked)}` : "");
     }
 
     /* -- what lies below the pointer ------------------------------------------------------------------------------------------ */
@@ -310,19 +342,33 @@
   const begin = () => {
     const section = document.getElementById("strip");
     if (!section?.querySelector("[data-strip]") || !document.getElementById("strip-data")) return;
-    if (now?.section === section) return;
+    if (now?.section === section) return now.lead();
     const before = now;
     if (before) { resizing.disconnect(); before.forget(); }
     for (const fold of section.querySelectorAll("[data-fold]")) if (folds.has(fold.dataset.fold)) fold.open = folds.get(fold.dataset.fold);
     now = new Strip(section);
+    const asked = new URL(location.href).searchParams;
     if (before && before.last === now.last) now.view = before.view;
-    const text = new URL(location.href).searchParams.get("ls") || "";
-    now.choose(parse(text, now.last) || [], "address");
+    else now.recall(asked.get("zoom"));
+    now.choose(parse(asked.get("ls") || "", now.last) || [], "address");
     now.tellView();
     window.strip.listen?.(now);
     now.draw().then(() => { if (now) { now.started = true; resizing.observe(now.box); } });
   };
 
+  /* What the page shows besides was asked for when it was made: its links take along what was chosen and zoomed since. */
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    const [path, query] = detail.path.split("?");
+    if (!now || detail.verb !== "get" || (path && path !== location.pathname)) return;
+    const here = new URL(location.href).searchParams;
+    const asked = new URLSearchParams(query);
+    for (const name of ["ls", "zoom"]) {
+      asked.delete(name);
+      delete detail.parameters[name];
+      if (here.get(name)) asked.set(name, here.get(name));
+    }
+    detail.path = `${path}?${asked}`;
+  });
   document.addEventListener("toggle", (event) => {
     if (!(event.target instanceof Element) || !event.target.matches("[data-fold]")) return;
     folds.set(event.target.dataset.fold, event.target.open);

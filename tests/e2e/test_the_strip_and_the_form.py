@@ -35,11 +35,15 @@ def opened(live_server: Any, browser: Browser, user: User, query: str = "") -> P
     return page
 
 
-def at(page: Page, lumisection: float, lane: str = "luminosity") -> tuple[float, float]:
-    """Where a lumisection of a hundred is on the screen, in the middle of a lane."""
+def at(
+    page: Page, lumisection: float, lane: str = "luminosity", view: tuple[int, int] = (1, 100)
+) -> tuple[float, float]:
+    """Where a lumisection is on the screen, in the middle of a lane, when those of the view are shown."""
     box = page.locator(f'[data-lane="{lane}"]').bounding_box()
     assert box is not None
-    return box["x"] + box["width"] * (lumisection - 0.5) / 100, box["y"] + box["height"] / 2
+    first, last = view
+    inside = (lumisection - first + 0.5) / (last - first + 1)
+    return box["x"] + box["width"] * inside, box["y"] + box["height"] / 2
 
 
 def drag(page: Page, first: float, last: float) -> None:
@@ -120,9 +124,71 @@ def test_hover_and_keys_read_who_said_what(live_server: Any, browser: Browser, a
     page.mouse.click(*at(page, 42, "defect:LAR_NOISEBURST"))
     expect(page.locator("#id_lumisections")).to_have_value("40-44")
     page.keyboard.press("z")
-    page.get_by_text("shown", exact=False).locator("visible=true").first.wait_for()
+    expect(shown(page)).to_have_text("36-48 shown")
     page.reload()
     page.get_by_text("40-44 selected").wait_for()
+    page.context.close()
+
+
+def shown(page: Page) -> Any:
+    return page.locator("[data-shown]")
+
+
+def test_what_is_shown_stands_in_the_address_and_comes_back(live_server: Any, browser: Browser, ada: User) -> None:
+    page = opened(live_server, browser, ada, "?ls=40-44")
+    page.keyboard.press("+")
+    expect(shown(page)).to_have_text("26-75 shown")
+    expect(page).to_have_url(re.compile(r"\?ls=40-44&zoom=26-75$"))
+    # A drag of the numbers pans: by a quarter of what is shown.
+    box = page.locator(".strip-host").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 5, steps=4)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"zoom=(38-87|39-88)$"))
+    address, words = page.url, shown(page).inner_text()
+    page.reload()
+    expect(shown(page)).to_have_text(words)
+    page.get_by_text("40-44 selected").wait_for()
+    expect(page).to_have_url(address)
+    # It is not lost when a part of the page is asked for anew, nor on the way back.
+    page.get_by_role("link", name="show absent").click()
+    expect(page).to_have_url(re.compile(r"absent=true&ls=40-44&zoom="))
+    expect(page.get_by_role("link", name="absent shown")).to_be_visible()
+    expect(shown(page)).to_have_text(words)
+    page.keyboard.press("0")
+    expect(page).to_have_url(re.compile(r"\?absent=true&ls=40-44$"))
+    expect(shown(page)).to_be_empty()
+    page.context.close()
+
+
+def test_a_zoom_that_is_none_is_the_whole_run(live_server: Any, browser: Browser, ada: User) -> None:
+    page = opened(live_server, browser, ada)
+    for junk in ("9-3", "0-5", "500-600", "1-100", "-5", "1e1-2e1", "12345678-99999999", "<b>", "5", "1-2-3"):
+        page.goto(f"/runs/{RUN}/?zoom={junk}")
+        page.locator(".strip.drawn").wait_for()
+        expect(shown(page)).to_be_empty()
+    page.keyboard.press("+")
+    expect(page).to_have_url(re.compile(r"\?zoom=26-75$"))
+    page.context.close()
+
+
+def test_it_leads_to_who_said_what_of_what_is_selected_or_shown(live_server: Any, browser: Browser, ada: User) -> None:
+    page = opened(live_server, browser, ada, "?zoom=36-50")
+    expect(shown(page)).to_have_text("36-50 shown")
+    link = page.locator("#strip").get_by_role("link", name="history")
+    expect(link).to_have_attribute("href", f"/runs/{RUN}/history/?ls=36-50")
+    page.mouse.click(*at(page, 42.5, "defect:LAR_NOISEBURST", view=(36, 50)))
+    for one in (link, page.locator("#defects").get_by_role("link", name="who said what when")):
+        expect(one).to_have_attribute("href", f"/runs/{RUN}/history/?ls=40-44")
+    link.click()
+    expect(page.get_by_text("<i>Seen</i> at the desk")).to_be_visible()
+    page.get_by_role("button", name="Undo entry").click()
+    page.get_by_text("is undone: what held before it is said again in 1 new entry.").wait_for()
+    expect(page).to_have_url(re.compile(r"/history/\?ls=40-44$"))
+    expect(page.get_by_text("later entries have the last word")).to_be_visible()
+    assert [entry.present for entry in Entry.objects.order_by("id")] == [True, False]
     page.context.close()
 
 

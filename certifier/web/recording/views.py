@@ -20,7 +20,7 @@ from certifier.accounts import permissions
 from certifier.accounts.models import System, User
 from certifier.audit.errors import CertifierError
 from certifier.defects import selectors, services
-from certifier.defects.errors import EnteredMeanwhile
+from certifier.defects.errors import EnteredMeanwhile, UnknownEntry
 from certifier.defects.forms import RecordForm, place_errors, recordable
 from certifier.defects.logic_at import logic_at
 from certifier.defects.meanwhile import is_the_same
@@ -29,6 +29,7 @@ from certifier.lumi import LumiError, LumiSet
 from certifier.runs.models import Run
 from certifier.runs.selectors import find_run
 from certifier.web import draft
+from certifier.web.range_history import address_of
 from certifier.web.views import varied, wants_part
 
 from .choices import choices as choices_for
@@ -182,11 +183,17 @@ def choices(request: HttpRequest, number: int) -> HttpResponse:
 @never_cache
 @require_POST
 def undo(request: HttpRequest, number: int) -> HttpResponse:
-    """Take one entry back by new ones that say again what held before."""
+    """Take one entry back by new ones that say again what held before. Who asks in the history reads on there."""
     permissions.require(permissions.can_view(request.user))
     run = find_run(number)
     text = request.POST.get("entry", "")
     entry = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    if not Entry.objects.filter(pk=entry, run=run).exists():
+        raise UnknownEntry(f"Run {number} has no entry {entry}.")
     rows = services.undo_entry(actor=_person(request), entry=entry)
     said = f"Entry {entry} is undone: what held before it is said again in {len(rows)} new "
-    return _done(request, run, f"{said}{'entry' if len(rows) == 1 else 'entries'}.", rows)
+    said = f"{said}{'entry' if len(rows) == 1 else 'entries'}."
+    if "history" in request.POST:
+        messages.success(request, said)
+        return redirect(address_of(number, request.POST))
+    return _done(request, run, said, rows)
