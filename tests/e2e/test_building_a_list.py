@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,7 +34,7 @@ def test_every_change_is_answered_at_once_and_published_as_seen(live_server: Any
     page.goto("/good-runs/build/")
     page.get_by_label("requires").select_option(MAIN)
     page.get_by_role("button", name="Publish 90 LS").wait_for()
-    assert f"require={MAIN}" in page.url
+    expect(page).to_have_url(re.compile(f"require={MAIN}"))
     page.locator("#loss figure.drawn").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_label("ignores").fill("LAR_DATACORRUPT")

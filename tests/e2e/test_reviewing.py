@@ -65,8 +65,8 @@ def test_keys_confirm_override_and_undo(live_server: Any, browser: Browser, ada:
         ("confirm", "30-41", ""),
         ("override", "", "60-62"),
     ]
-    assert page.get_by_text("1 left.").count()
-    assert re.search(r"/review/\d+/$", page.url)
+    expect(page.get_by_text("1 left.").first).to_be_attached()
+    expect(page).to_have_url(re.compile(r"/review/\d+/$"))
     page.keyboard.press("u")
     heading(page, "60-62")
     expect(page.locator("#held", has_text="held by you")).to_be_visible()
@@ -219,7 +219,7 @@ def test_an_audit_item_tells_what_it_was_only_afterwards(
     page.goto(f"/review/{item.pk}/")
     page.get_by_text("what do you see?").wait_for()
     page.get_by_text("shown after your decision").wait_for()
-    assert not page.get_by_text("audit").count()
+    expect(page.get_by_text("audit")).to_have_count(0)
     page.keyboard.press("x")
     page.locator(".review-decided li").first.wait_for()
     page.goto(f"/review/{item.pk}/")

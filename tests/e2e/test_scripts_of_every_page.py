@@ -73,7 +73,9 @@ def test_without_scripts_the_table_stands_for_the_plot(
     page = visit(browser, live_server, ben, scripts=False)
     page.goto("/")
     expect(page.locator("figure.plot")).to_be_hidden()
-    assert re.search(r"L\s+1\s+1\.00 /pb\s+900 /nb\s+90\.0%", page.locator(".over-time table").inner_text())
+    expect(page.locator(".over-time table")).to_contain_text(
+        re.compile(r"L\s+1\s+1\.00 /pb\s+900 /nb\s+90\.0%"), use_inner_text=True
+    )
     page.context.close()
 
 
