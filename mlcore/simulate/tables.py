@@ -130,16 +130,24 @@ class TableModel:
             faults = plan_faults(conditions, len(self.families), law, rng)
         if faults.family.shape != (len(conditions),):
             raise ShapeError(f"faults: {faults.family.size} lumisections, conditions have {len(conditions)}.")
+        table, projection, precision = self.see(conditions, faults, rng)
+        both = [believe(projection, precision, conditions, law, context=context) for context in (True, False)]
+        return SimulatedTable(table, faults.labels, faults, both[0], both[1])
+
+    def see(
+        self, conditions: Conditions, faults: Faults, rng: np.random.Generator
+    ) -> tuple[FeatureTable, FloatArray, FloatArray]:
+        """The table with these faults in it; and of each family, for somebody who knows the detector and the run, what
+        was seen along its direction d' S^-1 x and how precisely d' S^-1 d, both (n, families)."""
         spread = noise_scale(conditions, self.nature.sampling)[:, None]
         seen = self._noise(len(conditions), rng) * spread
         seen += np.where(faults.family < 0, 0.0, faults.strength)[:, None] * self.directions[faults.family]
         projection = (seen @ self.filters.T) / spread**2
         precision = np.repeat(1.0 / spread**2, len(self.families), axis=1)
-        both = [believe(projection, precision, conditions, law, context=context) for context in (True, False)]
         seen += self._circumstances(conditions, rng)
         self._disturb(seen, rng)
         table = FeatureTable(self._in_units(seen), self.columns.names, self.columns.column_groups, conditions)
-        return SimulatedTable(table, faults.labels, faults, both[0], both[1])
+        return table, projection, precision
 
     def _spread(self, ways: int, rng: np.random.Generator, size: float) -> FloatArray:
         """(ways, f): random directions in location, width and skewness of the quantities, rms `size` over all ways.
