@@ -19,7 +19,7 @@ PLOT_KB, PLAIN_KB = 600, 120
 
 
 def body(answer: HttpResponseBase) -> bytes:
-    return b"".join(answer) if answer.streaming else answer.content  # type: ignore[attr-defined, call-overload, no-any-return]
+    return b"".join(answer) if answer.streaming else answer.content  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("address", ["/", "/api/v1/systems/", "/static/vendor/plotly/plotly-cartesian.min.js"])
