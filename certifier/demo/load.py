@@ -23,14 +23,19 @@ from certifier.goodruns import services as goodruns
 from certifier.monitoring import services as monitoring
 from certifier.monitoring.models import Element
 from certifier.review import services as review
+from certifier.review.checklists import Ticks, write_checklist
+from certifier.review.shift_notes import write_note
 from certifier.runs import services as runs
 from certifier.runs.models import Run
 
-from . import catalogue, histograms, history, months, people, signatures, world
+from . import catalogue, checklists, histograms, history, months, notes, people, signatures, world
+from .clock import standing_at
 from .history import Visit
+from .notes import Note
 from .signatures import Act
 
 Say = Callable[[str], None]
+Happening = Visit | Act | Note
 
 FIRST_TAG_AT = world.at(20, 12, 0)
 SECOND_TAG_AT = world.at(28, 12, 0)
@@ -70,7 +75,7 @@ class Loader:
         self.systems: dict[str, System] = {}
         self.users: dict[str, User] = {}
         self.rows: dict[int, Run] = {}
-        happenings: list[Visit | Act] = [*history.visits(self.runs), *signatures.acts(self.runs)]
+        happenings: list[Happening] = [*history.visits(self.runs), *signatures.acts(self.runs), *notes.WRITTEN]
         self.ahead = deque(sorted(happenings, key=lambda one: one.at))
 
     def set_up(self) -> None:
@@ -148,6 +153,8 @@ class Loader:
         months.play(self.users, EXPRESS, facts)
         self.say("entries, sign-offs, tags and lists")
         chi = self.users[people.COORDINATOR]
+        self.until(checklists.WRITTEN_AT)
+        self.write_checklists()
         self.until(FIRST_TAG_AT)
         tag = defects.create_tag(actor=chi, name="pro22-01", description="First pass over period K")
         self.publish(FIRST_LIST, tag, PERIOD_K, "Period K after its bulk reconstruction.")
@@ -165,6 +172,9 @@ class Loader:
             one = self.ahead.popleft()
             if isinstance(one, Act):
                 self.sign(one)
+            elif isinstance(one, Note):
+                with standing_at(one.at):
+                    write_note(actor=self.users[one.by], text=one.text)
             else:
                 self.record(one)
 
@@ -181,11 +191,24 @@ class Loader:
         defects.record_entries(actor=self.users[visit.user], entries=entries, source=source)
 
     def sign(self, act: Act) -> None:
-        write = review.sign_off if act.action == signatures.SIGN else review.reopen
-        write(
-            actor=self.users[act.by], run=self.rows[act.run], system=self.systems[act.system], stage=act.stage,
-            comment=act.comment, at=act.at,
-        )  # fmt: skip
+        said: dict[str, Any] = {
+            "actor": self.users[act.by], "run": self.rows[act.run], "system": self.systems[act.system],
+            "stage": act.stage, "comment": act.comment, "at": act.at,
+        }  # fmt: skip
+        if act.action == signatures.REOPEN:
+            review.reopen(**said)
+        elif act.at < checklists.WRITTEN_AT:
+            review.sign_off(**said)
+        else:
+            review.sign_off(**said, ticks=Ticks(1, checklists.ticked(act.run, act.system, act.stage)))
+
+    def write_checklists(self) -> None:
+        """The experts of each system say what is to be looked at from now on."""
+        with standing_at(checklists.WRITTEN_AT):
+            for code, lists in checklists.POINTS.items():
+                for stage, points in zip(checklists.STAGES, lists, strict=True):
+                    expert, system = self.users[people.EXPERT_OF[code]], self.systems[code]
+                    write_checklist(actor=expert, system=system, stage=stage, points=points)
 
     def change_definitions(self) -> None:
         """Three changes after the first tag, each by whoever answers for it."""

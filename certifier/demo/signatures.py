@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .catalogue import SYSTEMS
+from .checklists import LEFT_OPEN
 from .people import COORDINATOR, EXPERT_OF, SHIFTER
 from .world import END_OF_WORLD, SEED, SHOWCASE, WorldRun, at
 
@@ -79,7 +80,9 @@ def ordinary(run: WorldRun) -> Iterator[Act]:
     for position, system in enumerate(plan.code for plan in SYSTEMS):
         for stage in STAGES[: stages_signed(rng, run, system)]:
             when = signed_at(rng, run, stage, position)
-            yield Act(when, run.number, system, stage, SIGN, signer(rng, system, stage), words(rng, system))
+            by, said = signer(rng, system, stage), words(rng, system)
+            _, why = LEFT_OPEN.get((run.number, system, stage), ((), ""))
+            yield Act(when, run.number, system, stage, SIGN, by, why or said)
 
 
 def stages_signed(rng: np.random.Generator, run: WorldRun, system: str) -> int:

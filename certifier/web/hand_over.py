@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Q
+from django.db.models import Q, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -23,11 +24,13 @@ from certifier.review.models import Item, ItemState, ShiftNote, SignOff
 from certifier.review.shift_notes import LONGEST_NOTE, write_note
 from certifier.runs.models import Run
 
+from .context import CountOf
 from .waiting import states_of
 
 HOURS = (8, 12, 24, 72)
 MOST_LINES = 25
 LATEST_RUNS = 20
+MOST_NOTES, OLD_NOTES = 20, 3
 
 
 class NoteForm(forms.Form):
@@ -65,6 +68,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "choices": HOURS,
         "until": until,
         "now": "until" not in request.GET,
+        "after": until + timedelta(hours=hours),
         **hand_over(until - timedelta(hours=hours), until),
     }
     return render(request, "web/hand_over.html", context, status=status)
@@ -87,23 +91,44 @@ def hand_over(begin: datetime, until: datetime) -> dict[str, Any]:
     failed = Job.objects.filter(
         state__in=[JobState.FAILED, JobState.LOST], finished_at__gte=begin, finished_at__lt=until
     )
+    # What is one number costs no query of its own beside the systems.
+    systems = list(
+        System.objects.annotate(
+            signed_before=Subquery(SignOff.objects.filter(at__lt=begin).order_by("-at").values("at")[:1]),
+            to_review=CountOf(Item.objects.filter(state=ItemState.OPEN).order_by().values("pk")),
+        )
+    )
+    said = list(entries.order_by("-id")[: MOST_LINES + 1])
+    signed = list(acts.order_by("-id")[: MOST_LINES + 1])
     return {
         "begin": begin,
         "runs": runs,
         # One more than is shown tells that there are more.
-        "entries": list(entries.order_by("-id")[: MOST_LINES + 1]),
-        "acts": list(acts.order_by("-id")[: MOST_LINES + 1]),
+        "entries": said,
+        "acts": signed,
         "most": MOST_LINES,
         "failed": failed.filter(acknowledged_at=None)[:10],
-        "notes": ShiftNote.objects.filter(at__gte=begin - timedelta(days=1)).order_by("-id")[:20],
-        "unseen": express_open(),
-        "to_review": Item.objects.filter(state=ItemState.OPEN).count(),
+        **_notes(begin, until),
+        "latest": _end_of_minute(systems[0].signed_before) if systems and not said and not signed else None,
+        "unseen": express_open(systems),
+        "to_review": systems[0].to_review if systems else 0,
     }
 
 
-def express_open() -> list[tuple[Run, list[str]]]:
+def _notes(begin: datetime, until: datetime) -> dict[str, Any]:
+    """Those of the shift and of the day before it; where there is none, the last ones, however old."""
+    newest = list(ShiftNote.objects.filter(at__lt=until).order_by("-id")[:MOST_NOTES])
+    lately = [note for note in newest if note.at >= begin - timedelta(days=1)]
+    return {"notes": lately or newest[:OLD_NOTES], "notes_are_old": not lately}
+
+
+def _end_of_minute(moment: datetime | None) -> datetime | None:
+    """An address names minutes, and the moment is to lie before it."""
+    return moment + timedelta(minutes=1) if moment is not None else None
+
+
+def express_open(systems: Sequence[System]) -> list[tuple[Run, list[str]]]:
     """The latest runs of which systems have not signed the express stage, and these systems."""
-    systems = list(System.objects.all())
     runs = list(Run.objects.filter(last_lumisection__gt=0).order_by("-number").defer("attributes")[:LATEST_RUNS])
     states = states_of([run.pk for run in runs], systems)
     found = []

@@ -17,7 +17,7 @@ from certifier.accounts.models import Role, System, User
 from certifier.audit.models import AuditEvent
 from certifier.defects.models import Defect, Entry, LogicVersion, Source, Tag
 from certifier.defects.selectors import run_defects
-from certifier.demo import catalogue, finish, load, months, people, showcase, signatures, world
+from certifier.demo import catalogue, checklists, finish, load, months, notes, people, showcase, signatures, world
 from certifier.goodruns.contents import content_of
 from certifier.goodruns.models import GoodRunList, Origin, RunSummary
 from certifier.lumi import LumiSet
@@ -25,7 +25,7 @@ from certifier.notices.models import Notice
 from certifier.ops.models import Job, JobState
 from certifier.precert.models import Mode, SystemMode
 from certifier.precert.selectors import models_of, verdicts_of_run
-from certifier.review.models import Item, ItemState, Kind, SignOff
+from certifier.review.models import Checklist, Item, ItemState, Kind, ShiftNote, SignOff
 from certifier.review.selectors import sign_off_state
 from certifier.runs.models import Change, Lumisection, Run
 from certifier.training.models import Outcome, Training
@@ -62,6 +62,20 @@ def test_it_ends_with_a_table_that_counts_what_is_there(said: str) -> None:
     assert rows["entries"] == f"{Entry.objects.count():,}"
     assert rows["recorded"].endswith("/pb")
     assert "pro22-02" in rows["tags"]
+
+
+def test_its_signatures_say_what_was_ticked_and_its_shifts_left_notes() -> None:
+    assert Checklist.objects.count() == 3 * len(catalogue.SYSTEMS)
+    with_list = SignOff.objects.filter(action="sign", checklist__isnull=False)
+    assert not with_list.filter(at__lt=checklists.WRITTEN_AT).exists()
+    assert with_list.count() > 200
+    lar = SignOff.objects.get(run__number=world.SHOWCASE, system__code="LAR", stage="express", action="sign")
+    assert (lar.ticked, lar.comment) == ([0, 2], "The dip at 199 looks like a trip; the log of line 14 is not here yet")
+    assert list(ShiftNote.objects.order_by("id").values_list("by_name", "text")) == [
+        (note.by, note.text) for note in notes.WRITTEN
+    ]
+    newest = ShiftNote.objects.latest("id")
+    assert abs(newest.at - notes.WRITTEN[-1].at) < timedelta(minutes=1)
 
 
 def test_it_does_nothing_the_second_time() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from certifier.demo import catalogue, history, people, signatures, world
+from certifier.demo import catalogue, checklists, history, notes, people, signatures, world
 from certifier.lumi import Logic, LumiSet
 
 
@@ -30,6 +32,28 @@ def test_it_lets_nobody_speak_before_the_run_or_after_the_end(
     for visit in visits:
         assert all(over[entry.run] < visit.at < world.END_OF_WORLD for entry in visit.entries)
     assert all(over[act.run] < act.at < world.END_OF_WORLD for act in signatures.acts(runs))
+
+
+def test_shifts_tell_only_of_runs_that_they_could_know(runs: list[world.WorldRun]) -> None:
+    began = {str(run.number): run.started_at for run in runs}
+    names = {person.username for person in people.PEOPLE if person.role}
+    assert [note.at for note in notes.WRITTEN] == sorted(note.at for note in notes.WRITTEN)
+    for note in notes.WRITTEN:
+        assert note.by in names
+        assert note.at < world.END_OF_WORLD
+        told = re.findall(r"\b35\d{4}\b", note.text)
+        assert all(began[run] < note.at for run in told), note.text
+    assert sum(len(re.findall(r"\b35\d{4}\b", note.text)) for note in notes.WRITTEN) > 8
+
+
+def test_every_system_has_a_list_for_every_stage(runs: list[world.WorldRun]) -> None:
+    assert list(checklists.POINTS) == [plan.code for plan in catalogue.SYSTEMS]
+    assert all(len(lists) == len(signatures.STAGES) and all(lists) for lists in checklists.POINTS.values())
+    signed = {(act.run, act.system, act.stage): act for act in signatures.acts(runs) if act.action == signatures.SIGN}
+    for key, (places, why) in checklists.LEFT_OPEN.items():
+        act, points = signed[key], checklists.POINTS[key[1]][signatures.STAGES.index(key[2])]
+        assert (act.comment, act.at > checklists.WRITTEN_AT) == (why, True)
+        assert len(checklists.ticked(*key)) == len(points) - len(places)
 
 
 def test_it_records_only_lumisections_of_the_run(runs: list[world.WorldRun], visits: list[history.Visit]) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from certifier.accounts.models import User
+from certifier.accounts.models import System, User
 from certifier.accounts.permissions import NotAllowed
+from certifier.demo.clock import standing_at
 from certifier.review.models import ShiftNote
+from certifier.review.services import sign_off
 from certifier.review.shift_notes import NoteRefused, write_note
+from certifier.runs.models import Run
 from tests import cast
 from tests.web import experiment
 from tests.web.experiment import RUN, words
@@ -76,3 +80,27 @@ def test_it_asks_little_of_the_database(ben_page: Client, django_assert_max_num_
     ben_page.get(AT)
     with django_assert_max_num_queries(12):
         ben_page.get(AT)
+
+
+def test_it_tells_the_notes_of_then_and_the_last_ones_where_there_is_no_newer(ben_page: Client, ben: User) -> None:
+    for day in (12, 14, 16):
+        with standing_at(datetime(2018, 5, day, 22, tzinfo=UTC)):
+            write_note(actor=ben, text=f"Said on the {day}th.")
+    then = words(ben_page.get(AT).content.decode())
+    assert "Said on the 14th." in then
+    assert "Said on the 12th." not in then
+    assert "Said on the 16th." not in then
+    now = words(ben_page.get("/reports/shift/").content.decode())
+    assert "none of the last day; these are the last ones" in now
+    assert now.index("Said on the 16th.") < now.index("Said on the 12th.")
+
+
+def test_it_leads_back_to_the_last_shift_on_which_something_was_signed(ben_page: Client, lar: System) -> None:
+    row = Run.objects.get(number=RUN)
+    sign_off(actor=None, run=row, system=lar, stage="express", at=datetime(2018, 5, 15, 3, 20, 30, tzinfo=UTC))
+    html = ben_page.get("/reports/shift/?until=2018-06-01T02:00&hours=12").content.decode()
+    assert "?until=2018-05-15T03:21&amp;hours=12" in html
+    assert "?until=2018-05-31T14:00&amp;hours=12" in html
+    there = words(ben_page.get("/reports/shift/?until=2018-05-15T03:21&hours=12").content.decode())
+    assert "LAR express signed by system" in there
+    assert "Something was signed last" not in there
