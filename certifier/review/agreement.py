@@ -11,6 +11,7 @@ agreement of 97% means little where 97% are good anyway; kappa says how much of 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -18,7 +19,7 @@ from certifier.accounts.models import System
 from certifier.lumi import LumiSet
 from certifier.runs.profile import Profile, profiles
 
-from .labels import labels_of
+from .labels import Label, labels_by_system
 from .models import Answer, Decision
 
 GOOD, BAD = False, True
@@ -112,11 +113,21 @@ class Agreement:
     pairs: list[tuple[str, str, Table]]
 
 
+def agreements(systems: Iterable[System]) -> list[Agreement]:
+    """Of each of these systems, in their order; four queries for all of them."""
+    labels, words = labels_by_system(), last_words()
+    numbers = {label.run.number for some in labels.values() for label in some}
+    known = profiles(numbers | {run for of_runs in words.values() for run in of_runs})
+    return [_agreement(system, labels.get(system.pk, []), words.get(system.pk, {}), known) for system in systems]
+
+
 def agreement_of(system: System) -> Agreement:
-    """Four queries."""
-    labels = list(labels_of(system))
-    words = last_words(system)
-    known = profiles({label.run.number for label in labels} | set(words))
+    return agreements([system])[0]
+
+
+def _agreement(
+    system: System, labels: list[Label], words: dict[int, dict[str, Words]], known: Mapping[int, Profile]
+) -> Agreement:
     nothing = Profile.unknown()
     machine, blind = Table(), Table()
     total, luminosity = 0, 0.0
@@ -149,14 +160,15 @@ class Words:
         self.good, self.bad = (self.good - bad) | good, (self.bad - good) | bad
 
 
-def last_words(system: System) -> dict[int, dict[str, Words]]:
-    """By run number and expert. What somebody took back themselves does not count; what others undid does."""
-    rows = Decision.objects.filter(item__system=system).exclude(answer=Answer.UNDO).order_by("id")
-    columns = rows.values_list("item__run__number", "by_name", "good", "bad", "undone_by__by_name")
-    found: dict[int, dict[str, Words]] = {}
-    for run, name, good, bad, undone_by in columns:
+def last_words() -> dict[int, dict[int, dict[str, Words]]]:
+    """By key of the system, run number and expert. What somebody took back themselves does not count; what others undid
+    does."""
+    rows = Decision.objects.exclude(answer=Answer.UNDO).order_by("id")
+    columns = rows.values_list("item__system_id", "item__run__number", "by_name", "good", "bad", "undone_by__by_name")
+    found: dict[int, dict[int, dict[str, Words]]] = {}
+    for system, run, name, good, bad, undone_by in columns:
         if undone_by != name:
-            found.setdefault(run, {}).setdefault(name, Words()).say(good, bad)
+            found.setdefault(system, {}).setdefault(run, {}).setdefault(name, Words()).say(good, bad)
     return found
 
 

@@ -47,6 +47,7 @@ class Label:
     `called_bad` are what the machine had said of these lumisections, of the rest of which it was not sure.
     """
 
+    system: int
     run: Run
     dataset: Dataset
     lumisections: LumiSet
@@ -113,6 +114,18 @@ def labels_of(system: System, *, runs: Iterable[int] | None = None) -> Iterator[
     rows = decisions_in_force().filter(item__system=system)
     if runs is not None:
         rows = rows.filter(item__run__number__in=list(runs))
+    return _labels(rows)
+
+
+def labels_by_system() -> dict[int, list[Label]]:
+    """The same of every system that has some, by its key; two queries for all of them."""
+    found: dict[int, list[Label]] = {}
+    for label in _labels(decisions_in_force()):
+        found.setdefault(label.system, []).append(label)
+    return found
+
+
+def _labels(rows: QuerySet[Decision]) -> Iterator[Label]:
     names = dict(Defect.objects.values_list("pk", "name"))
     for said in in_force(rows):
         for lumisections, is_bad in ((said.good, False), (said.bad, True)):
@@ -123,6 +136,7 @@ def labels_of(system: System, *, runs: Iterable[int] | None = None) -> Iterator[
 def _label(said: Said, lumisections: LumiSet, is_bad: bool, names: dict[int, str]) -> Label:
     item, decision = said.item, said.decision
     return Label(
+        system=item.system_id,
         run=item.run,
         dataset=item.scoring.dataset,
         lumisections=lumisections,

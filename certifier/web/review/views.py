@@ -69,9 +69,9 @@ def show(request: HttpRequest, item: Item | None, *, status: int = 200, **more: 
 def agreement_page(request: HttpRequest) -> HttpResponse:
     """How far experts agree with each other and with the machine, by system."""
     from certifier.accounts.models import System
-    from certifier.review.agreement import agreement_of
+    from certifier.review.agreement import agreements
 
     permissions.require(permissions.can_view(request.user))
-    rows = [agreement_of(system) for system in System.objects.all()]
+    rows = agreements(System.objects.all())
     context = {"rows": [row for row in rows if row.decided], "without": [row.system for row in rows if not row.decided]}
     return render(request, "review/agreement.html", context)
