@@ -146,8 +146,15 @@ def _defects(item: Item, names: Sequence[str]) -> list[Defect]:
 
 def suspected_of(item: Item) -> Defect | None:
     """The defect that the model suspects, where it is one of ours."""
-    name = item.finding.suspected_defect if item.finding is not None else ""
-    return Defect.objects.filter(name_key=key_of(name), expression=None).first() if name else None
+    return suspects_of([item]).get(item.pk)
+
+
+def suspects_of(items: Iterable[Item]) -> dict[int, Defect]:
+    """The same of many, by key of the item; where none is suspected, or it is not one of ours, the item is left out."""
+    names = {item.pk: item.finding.suspected_defect for item in items if item.finding is not None}
+    keys = {pk: key_of(name) for pk, name in names.items() if name}
+    known = {row.name_key: row for row in Defect.objects.filter(name_key__in=set(keys.values()), expression=None)}
+    return {pk: known[key] for pk, key in keys.items() if key in known}
 
 
 # --- entries --------------------------------------------------------------------------------------------------
