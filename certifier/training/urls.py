@@ -8,6 +8,7 @@ app_name = "training"
 urlpatterns = [
     path("", views.systems, name="systems"),
     path("<str:code>/", views.system, name="system"),
+    path("<str:code>/now/", views.now, name="now"),
     path("<str:code>/train/", views.train, name="train"),
     path("<str:code>/pause/", views.pause, name="pause"),
     path("<str:code>/recipe/", recipe_pages.recipe, name="recipe"),

@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -103,37 +104,48 @@ def systems(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def system(request: HttpRequest, code: str) -> HttpResponse:
+    """What came of its trainings. What would be learned now is looked up after it: it reads every label there is."""
     permissions.require(permissions.can_view(request.user))
     row = get_object_or_404(System, code=code)
     trainings = selectors.trainings().filter(system=row)
     figures = compared(trainings.exclude(challenger=None)[:CHARTED])
     page = Paginator(trainings, PER_PAGE).get_page(request.GET.get("page"))
+    shown = list(page)
     context: dict[str, Any] = {
         "system": row,
         "models": models_of_system(row),
         "page": page,
-        "trainings": [(each, MARKS[Outcome(each.outcome)]) for each in page],
-        "last": trainings.first(),
+        "trainings": [(each, MARKS[Outcome(each.outcome)]) for each in shown],
+        "last": (shown[0] if shown else None) if page.number == 1 else trainings.first(),
         "compared": [(each, MARKS[each.outcome]) for each in figures],
         "plot": compared_plot(figures),
         "pause": selectors.pause_of(row),
         "recipe": chosen_recipe(row),
         "job": _live_jobs().get(row.code),
-        "sources": list(Source),
         "may_train": permissions.can_train(request.user),
     }
-    return render(request, "training/system.html", context | _now(row))
+    return render(request, "training/system.html", context)
 
 
-def _now(system: System) -> dict[str, Any]:
-    """`now`, or `bad_recipe` in words."""
+@never_cache
+@require_safe
+def now(request: HttpRequest, code: str) -> HttpResponse:
+    """What a training would learn from if it began now: a page of its own; to htmx the part of the system's page."""
+    permissions.require(permissions.can_view(request.user))
+    row = get_object_or_404(System, code=code)
+    context: dict[str, Any] = {"system": row, "sources": list(Source)}
     try:
-        planned = plan(system, recipe_of(system))
+        planned = plan(row, recipe_of(row))
     except BadRecipe as error:
-        return {"now": None, "bad_recipe": str(error)}
-    before = selectors.last_learned(system)
-    same = before if before is not None and before.fingerprint == planned.fingerprint else None
-    return {"now": Now(planned, planned.why_too_few(), same)}
+        context["bad_recipe"] = str(error)
+    else:
+        before = selectors.last_learned(row)
+        same = before if before is not None and before.fingerprint == planned.fingerprint else None
+        context["now"] = Now(planned, planned.why_too_few(), same)
+    part = "training/_now.html" if request.htmx else "training/now.html"  # type: ignore[attr-defined]
+    answer = render(request, part, context)
+    patch_vary_headers(answer, ["HX-Request"])
+    return answer
 
 
 def _live_jobs() -> dict[str, Job]:
