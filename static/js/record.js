@@ -83,7 +83,8 @@
 
   let list = null;
   let asked = 0;
-  /* Somebody types on while the answer to less is shown: Enter then waits for the answer to what stands there. */
+  /* Somebody types on while the answer to less is shown: Enter and Tab then wait for the answer to what stands there, also where the next field
+     has been reached meanwhile. */
   let stale = false;
   let entered = false;
   const input = () => field("defect");
@@ -116,14 +117,16 @@
     const mine = ++asked;
     const typed = input().value;
     const answer = await fetch(`${combo.dataset.choices}?q=${encodeURIComponent(typed)}`, { headers: { "X-Requested-With": "fetch" } }).catch(() => null);
-    if (mine !== asked || document.activeElement !== input()) return;
-    if (!answer?.ok) { stale = entered = false; return; }
+    const here = () => document.activeElement === input();
+    if (mine !== asked || (!here() && !entered)) return;
+    if (!answer?.ok) { stale = entered = false; if (!here()) close(); return; }
     const text = await answer.text();
     /* Of what was typed since, another answer is on its way. */
     if (mine !== asked || input().value !== typed) return;
     if (!list) {
       list = document.createElement("ul");
-      Object.assign(list, { className: "combo-list", id: "combo-list" });
+      /* What can be scrolled could be reached with Tab. */
+      Object.assign(list, { className: "combo-list", id: "combo-list", tabIndex: -1 });
       list.setAttribute("role", "listbox");
       list.setAttribute("aria-label", "Defects");
       combo.append(list);
@@ -133,6 +136,7 @@
     point(options()[0]);
     stale = false;
     if (entered && current()) take(current());
+    else if (!here()) close();
     entered = false;
   };
   const dress = () => {
@@ -148,7 +152,7 @@
     waiting = setTimeout(open, 90);
   });
   document.addEventListener("focusin", (event) => { if (event.target === input() && !input().value) open(); });
-  document.addEventListener("focusout", (event) => { if (event.target === input()) close(); });
+  document.addEventListener("focusout", (event) => { if (event.target === input() && !entered) close(); });
   document.addEventListener("pointerdown", (event) => {
     const option = event.target instanceof Element ? event.target.closest(".combo-option") : null;
     if (!option) return;
@@ -163,6 +167,7 @@
       entered = true;
       return;
     }
+    if (event.key === "Tab" && stale && input().value) entered = true;
     if (!list) return;
     const all = options();
     const at = all.indexOf(current());

@@ -130,6 +130,28 @@ def test_hover_and_keys_read_who_said_what(live_server: Any, browser: Browser, a
     page.context.close()
 
 
+@pytest.mark.parametrize("keys", [["Enter", "Tab"], ["Tab"]], ids=["Enter and Tab", "Tab"])
+def test_who_is_quicker_than_the_list_gets_what_they_meant(
+    live_server: Any, browser: Browser, ada: User, keys: list[str]
+) -> None:
+    page = opened(live_server, browser, ada)
+    form = page.locator("#record-form")
+    for attempt in range(2):  # the first brings the list, the second finds it in the browser's cache
+        page.keyboard.press("d")
+        page.keyboard.type("corrupt lar")
+        for key in keys:
+            page.keyboard.press(key)
+        page.keyboard.type(f"4{attempt}")
+        expect(form.get_by_label("defect", exact=True)).to_have_value("LAR_DATACORRUPT")
+        expect(form.get_by_label("lumisections")).to_have_value(f"4{attempt}")
+        expect(page.locator(".combo-list")).to_have_count(0)
+        page.keyboard.press("Escape")
+        form.get_by_label("defect", exact=True).fill("")
+        form.get_by_label("lumisections").fill("")
+        page.keyboard.press("Escape")
+    page.context.close()
+
+
 def shown(page: Page) -> Any:
     return page.locator("[data-shown]")
 
