@@ -9,7 +9,7 @@ from functools import lru_cache
 from certifier.lumi import RunSelection
 
 from .errors import NotPartOfTag, UnknownTag
-from .logic_at import LogicAt, logic_at
+from .logic_at import LogicAt, logic_at, logic_built
 from .models import Tag
 from .naming import HEAD, did_you_mean, key_of, quoted
 
@@ -24,12 +24,16 @@ class AsOf:
     runs: RunSelection
     at: datetime | None = None
     description: str = ""
+    # When its definitions were made, where that is known: then they need not be asked for.
+    defined_at: datetime | None = None
 
     @property
     def is_head(self) -> bool:
         return self.up_to is None
 
     def logic(self) -> LogicAt:
+        if self.defined_at is not None:
+            return logic_built(self.version, self.defined_at)
         return logic_at(self.version)
 
     def check(self, run: int) -> None:
@@ -57,6 +61,7 @@ def as_of(tag: Tag | str | None) -> AsOf:
         runs=RunSelection.parse(found.runs),
         at=found.created_at,
         description=found.description,
+        defined_at=found.logic.at if found.logic is not None else None,
     )
 
 
@@ -74,7 +79,11 @@ def _tags(count: int, at: datetime | None) -> tuple[Tag, ...]:
 
 def tag_named(name: str) -> Tag:
     """The tag of that name, ignoring case. Raises UnknownTag."""
-    tag = Tag.objects.filter(name__iexact=name).first() if name.isascii() and "\x00" not in name else None
+    tag = (
+        Tag.objects.select_related("logic").filter(name__iexact=name).first()
+        if name.isascii() and "\x00" not in name
+        else None
+    )
     if tag is None:
         known = list(Tag.objects.values_list("name", flat=True))
         raise UnknownTag(f"There is no tag {quoted(name)}.{did_you_mean(name, known)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -97,7 +97,7 @@ class Moment(AsOf):
         """`head` saves reading the definitions of now."""
         known = as_of(tag)
         meaning = head if head is not None and known.is_head else known.logic()
-        return cls(known.name, known.up_to, known.version, known.runs, known.at, known.description, meaning)
+        return cls(**{column.name: getattr(known, column.name) for column in fields(known)}, meaning=meaning)
 
 
 @dataclass(frozen=True)
