@@ -33,7 +33,7 @@ from .errors import (
     UnknownEntry,
 )
 from .logic_at import Meaning, logic_at
-from .meanwhile import check_nothing_newer
+from .meanwhile import check_nothing_newer, hold_runs
 from .models import SPOKEN, Defect, Definition, Entry, LogicVersion, Source, Tag
 from .naming import check_tag_name, did_you_mean, key_of, quoted
 from .resolution import settle
@@ -220,6 +220,9 @@ def record_entries(
         resolved = resolve_all(entries, comments_demanded=source in SPOKEN)
         for system in sorted({one.defect.system for one in resolved}):
             permissions.require(permissions.can_record_defects(actor, system))
+        # Nobody is to wait for a long import, which tells of the past: it may slip under what somebody is looking at.
+        if source != Source.IMPORT:
+            hold_runs(resolved)
         if seen is not None:
             check_nothing_newer(resolved, seen)
         now = timezone.now()
@@ -256,7 +259,7 @@ def undo_entry(*, actor: User | None, entry: int) -> list[Entry]:
         permissions.require(permissions.can_record_defects(actor, found.defect.system_id))
         if found.source == Source.REVIEW:
             raise NothingToUndo(f"A decision of the review wrote entry {entry}. Undo the decision, where it was made.")
-        Run.objects.select_for_update().get(pk=found.run_id)
+        Run.objects.select_for_update(no_key=True).get(pk=found.run_id)
         rows = list(Entry.objects.filter(run_id=found.run_id, defect_id=found.defect_id).order_by("id"))
         where = visible_of(found, [row for row in rows if row.pk > found.pk])
         if not where:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+from threading import Barrier, Event, Timer
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from certifier.defects.resolution import states
-from certifier.goodruns import formats, services
+from certifier.goodruns import building, formats, services
 from certifier.goodruns.contents import content_of
+from certifier.goodruns.facts import Facts
 from certifier.goodruns.models import GoodRunList, GoodRunListRun
 from certifier.lumi import LumiSet
 from tests.goodruns import world
@@ -91,3 +92,27 @@ def test_it_builds_what_the_entries_up_to_one_of_them_say() -> None:
         bad = LumiSet.from_bits(sum(state.present for state in said.values()))
         good = content_of(list_).get(1, LumiSet())
         assert good == LumiSet.whole(200) - bad
+
+
+@pytest.mark.postgres
+def test_a_preview_waits_for_nobody_who_records_and_publishing_does() -> None:
+    world.make_defects()
+    world.make_run(1, 10)
+    world.sign(1, "PIXEL", "LAR")
+    written, go_on = Event(), Event()
+
+    def act(place: int) -> str:
+        if place == 0:
+            with transaction.atomic():
+                world.record(1, "LAR_HVTRIP", "3-5")
+                written.set()
+                assert go_on.wait(30)
+            return ""
+        assert written.wait(30)
+        facts = Facts()
+        seen = building.preview(building.ask(require=[REQUIRED], facts=facts), facts)
+        assert not go_on.is_set()
+        Timer(0.3, go_on.set).start()
+        return f"{seen.content[1]}; {content_of(services.build_list(actor=None, name='a list', require=[REQUIRED]))[1]}"
+
+    assert at_once(2, act)[1] == "1-10; 1-2 6-10"
