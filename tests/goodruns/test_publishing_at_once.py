@@ -113,6 +113,7 @@ def test_a_preview_waits_for_nobody_who_records_and_publishing_does() -> None:
         seen = building.preview(building.ask(require=[REQUIRED], facts=facts), facts)
         assert not go_on.is_set()
         Timer(0.3, go_on.set).start()
-        return f"{seen.content[1]}; {content_of(services.build_list(actor=None, name='a list', require=[REQUIRED]))[1]}"
+        published = services.build_list(actor=None, name="a list", require=[REQUIRED])
+        return f"{seen.content[1]}; {content_of(published)[1]}"
 
     assert at_once(2, act)[1] == "1-10; 1-2 6-10"
