@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from mlcore.conditions import BoolArray, Conditions, FloatArray, IntArray
 from mlcore.detectors.base import Detector
@@ -70,6 +71,21 @@ class Layer:
             if member.title in titles:
                 found[:, titles.index(member.title)] = raw[:, place]
         return found
+
+    def seen_in_table(self, inputs: Inputs) -> dict[str, FloatArray]:
+        """(n,) by physics object: how likely it sees a fault in the table of features, by a detector that can tell.
+        Empty where there is none, or no such table."""
+        for member in self.members:
+            tell = getattr(member.detector, "object_scores", None)
+            if member.element != TABLE or tell is None or inputs.table is None:
+                continue
+            try:
+                scores = tell(inputs.table)
+            except IncompatibleBinning:
+                continue
+            names = member.detector.groups_
+            return {name: np.asarray(expit(scores[:, place])) for place, name in enumerate(names)}
+        return {}
 
     @property
     def titles(self) -> list[str]:

@@ -21,7 +21,7 @@ from mlcore.selective import SelectivePolicy
 from mlcore.stretches import Stretch, stretches
 
 from .config import SystemConfig
-from .inputs import Data, Inputs, gather
+from .inputs import TABLE, Data, Inputs, gather
 from .layer import Layer, columns
 from .scores import WORDS, Evidence, Scores
 from .signature import knows_bins, signature
@@ -231,12 +231,14 @@ class SystemModel:
         places = order[np.searchsorted(keys, scores.conditions.key[list(rows)], sorter=order)]
         few = scores.inputs.select(places)
         near = self._similar(scores, few, np.asarray(rows, dtype=np.int64))
+        seen = self.layer_.seen_in_table(few)
         found = []
         for place, row in enumerate(rows):
             odd = scores.odd_elements(row)
             values = scores.elements[row : row + 1]
             total, names = by_object(np.maximum(np.nan_to_num(values, nan=0.0) - 0.5, 0.0), self.layer_.groups)
             share = total[0] / max(float(total[0].sum()), 1e-12)
+            objects = {name: float(part) for name, part in zip(names, share, strict=True)}
             found.append(Evidence(
                 run=int(scores.conditions.run[row]),
                 lumisection=int(scores.conditions.lumisection[row]),
@@ -244,7 +246,7 @@ class SystemModel:
                 reason=scores.reason(row),
                 elements=odd,
                 bins=tuple(bin_ for element in odd[:3] for bin_ in self.odd_bins(few, element.element, place)),
-                objects={name: float(part) for name, part in zip(names, share, strict=True)},
+                objects=named_in_table(objects, {name: float(part[place]) for name, part in seen.items()}),
                 features=self._features(scores, int(places[place])) if features else {},
                 cases=near.get(place, ()),
             ))  # fmt: skip
@@ -293,6 +295,18 @@ def _trees(classifier: Detector | None) -> Any:
         if name.endswith("_") and isinstance(value, BaseEstimator) and hasattr(value, "predict_proba"):
             return value
     raise MlcoreError("features can be explained for classifiers of trees only; this model has none.")
+
+
+def named_in_table(objects: dict[str, float], seen: dict[str, float]) -> dict[str, float]:
+    """Shares of the physics objects, that of the table of features divided among the objects that see something."""
+    total = sum(value for value in seen.values() if np.isfinite(value))
+    if TABLE not in objects or not total > 0:
+        return objects
+    named = {name: share for name, share in objects.items() if name != TABLE}
+    for name, value in seen.items():
+        if np.isfinite(value):
+            named[name] = named.get(name, 0.0) + objects[TABLE] * value / total
+    return named
 
 
 def summaries_of(robust: Ensemble, scaled: FloatArray, conditions: Conditions) -> FloatArray:
