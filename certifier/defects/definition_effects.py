@@ -6,7 +6,7 @@ that depends on it. Renaming changes nothing either.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from certifier.lumi import LumiSet
@@ -19,6 +19,8 @@ from .naming import key_of
 from .resolution import State, states
 
 RUNS_NAMED = 5
+# Bitsets by name of a defect.
+Present = Mapping[str, int]
 
 
 @dataclass
@@ -35,14 +37,15 @@ class DefinitionEffect:
     # The runs with the most lumisections that change, for a look.
     most: list[tuple[int, int]] = field(default_factory=list)
 
-    def count(self, run: int, lost: LumiSet, gained: LumiSet, profile: Profile | None) -> None:
+    def count(self, run: int, lost: LumiSet, gained: LumiSet) -> None:
         self.runs += 1
         self.lost += len(lost)
         self.gained += len(gained)
         self.most = sorted([*self.most, (run, len(lost) + len(gained))], key=lambda pair: -pair[1])[:RUNS_NAMED]
-        if profile is not None:
-            self.lost_inv_nb = _added(self.lost_inv_nb, profile, lost)
-            self.gained_inv_nb = _added(self.gained_inv_nb, profile, gained)
+
+    def weigh(self, profile: Profile, lost: LumiSet, gained: LumiSet) -> None:
+        self.lost_inv_nb = _added(self.lost_inv_nb, profile, lost)
+        self.gained_inv_nb = _added(self.gained_inv_nb, profile, gained)
 
     @property
     def changes(self) -> bool:
@@ -70,15 +73,28 @@ def effects_of_definition(wanted: Meaning, before: Meaning | None) -> list[Defin
     affected = [settled.name, *sorted(_dependents(after, settled.name), key=key_of)]
     known = [name for name in affected if name in head.definitions]
     effects = {name: DefinitionEffect(name, name == settled.name) for name in affected}
-    for number, last, present, profile in _runs(head, after, affected):
+    changed: dict[int, list[tuple[DefinitionEffect, LumiSet, LumiSet]]] = {}
+    for number, last, present in _runs(head, after, affected):
         domain = (2 << last) - 2
-        old = head.logic.evaluate(present, domain, only=known).bits if known else {}
-        new = after.logic.evaluate(present, domain, only=affected).bits
+        # Where it is what it was, so is all that depends on it.
+        itself = _bits(after, affected[:1], present, domain)
+        if known[:1] == affected[:1] and _bits(head, known[:1], present, domain)[settled.name] == itself[settled.name]:
+            continue
+        old, new = _bits(head, known, present, domain), _bits(after, affected, present, domain)
         for name, effect in effects.items():
             was, becomes = old.get(name, 0), new[name]
             if was != becomes:
-                effect.count(number, LumiSet.from_bits(becomes & ~was), LumiSet.from_bits(was & ~becomes), profile)
+                lost, gained = LumiSet.from_bits(becomes & ~was), LumiSet.from_bits(was & ~becomes)
+                effect.count(number, lost, gained)
+                changed.setdefault(number, []).append((effect, lost, gained))
+    for number, profile in iterate_profiles(changed):
+        for effect, lost, gained in changed[number]:
+            effect.weigh(profile, lost, gained)
     return list(effects.values())
+
+
+def _bits(logic: LogicAt, names: Sequence[str], present: Present, domain: int) -> Present:
+    return logic.logic.evaluate(present, domain, only=names).bits if names else {}
 
 
 def _dependents(logic: LogicAt, name: str) -> set[str]:
@@ -90,10 +106,8 @@ def _dependents(logic: LogicAt, name: str) -> set[str]:
     return found
 
 
-def _runs(
-    head: LogicAt, after: LogicAt, affected: Sequence[str]
-) -> list[tuple[int, int, Mapping[str, int], Profile | None]]:
-    """(number, last lumisection, where primaries are present, profile) of every run that has lumisections."""
+def _runs(head: LogicAt, after: LogicAt, affected: Sequence[str]) -> Iterator[tuple[int, int, Present]]:
+    """(number, last lumisection, where primaries are present) of every run that has lumisections."""
     wanted: set[str] = set()
     for logic in (head, after):
         for name in affected:
@@ -101,14 +115,6 @@ def _runs(
                 wanted |= set(logic.logic.primaries_of(name))
     names = {after.definitions[name].defect: name for name in wanted if name in after.definitions}
     by_run: dict[int, dict[int, State]] = dict(states(runs=None, up_to=None, defects=list(names)))
-    profiles = dict(iterate_profiles(Run.objects.filter(last_lumisection__gt=0)))
     rows = Run.objects.filter(last_lumisection__gt=0).order_by("number").values_list("pk", "number", "last_lumisection")
-    return [
-        (
-            number,
-            last,
-            {names[defect]: state.present for defect, state in by_run.get(pk, {}).items()},
-            profiles.get(number),
-        )
-        for pk, number, last in rows
-    ]
+    for pk, number, last in rows:
+        yield number, last, {names[defect]: state.present for defect, state in by_run.get(pk, {}).items()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from certifier.lumi import LumiSet, RunSelection
+from certifier.lumi.roots import recoverable_part
 from certifier.runs.models import Run, RunProfile
 from certifier.runs.profile import iterate_profiles
 
@@ -124,8 +125,9 @@ def _present(meaning: Meaning, moment: AsOf, asked: dict[int, Asked]) -> Iterato
         evaluation = logic.evaluate(
             {wanted[key]: state.present for key, state in of_run.items()}, domain, only=[meaning.name]
         )
-        recoverable = evaluation.recoverable_bits({wanted[key]: state.recoverable for key, state in of_run.items()})
-        yield pk, (LumiSet.from_bits(evaluation.bits[meaning.name]), LumiSet.from_bits(recoverable[meaning.name]))
+        repairable = {wanted[key]: state.recoverable for key, state in of_run.items() if state.recoverable}
+        recoverable = recoverable_part(evaluation, meaning.name, repairable)
+        yield pk, (LumiSet.from_bits(evaluation.bits[meaning.name]), LumiSet.from_bits(recoverable))
     # A negation may hold where nothing was ever entered.
     for pk, run in waiting.items():
         bits = logic.evaluate({}, (2 << run.last) - 2, only=[meaning.name]).bits[meaning.name]

@@ -5,6 +5,7 @@ evaluated.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -136,11 +137,15 @@ def _spelling(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
+# One definition is changed, and all others are what they were: their texts are read once.
+_parse = lru_cache(maxsize=8_192)(parse)
+
+
 def _parsed(name: str, given: Expression | str) -> Expression:
     if isinstance(given, Expression):
         return given
     try:
-        return parse(given)
+        return _parse(given)
     except ExpressionError as error:
         raise ExpressionError(f"{name}: {error}", error.position) from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from .evaluation import Evaluation
 from .programs import contributions
@@ -31,3 +31,13 @@ def roots(evaluation: Evaluation, names: Iterable[str]) -> dict[str, int]:
                 label = labels[cause] if cause >= 0 else f"!{labels[~cause]}"
                 found[label] = found.get(label, 0) | bits
     return found
+
+
+def recoverable_part(evaluation: Evaluation, name: str, recoverable: Mapping[str, int]) -> int:
+    """Where the defect is present and every root behind it is recoverable (bitsets by primary defect). The same as
+    `Evaluation.recoverable`, for one defect and without asking all that lies in between.
+    """
+    final = 0
+    for root, bits in roots(evaluation, [name]).items():
+        final |= bits & ~recoverable.get(root, 0)
+    return evaluation.bits[name] & ~final

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certifier.lumi import Expression, Logic, LumiError, LumiSet, UnknownName
+from certifier.lumi.roots import recoverable_part
 from tests.lumi.strategies import LAST, Truth, definitions, reasons, small_sets, states
 
 PRIMARIES = ["A", "B", "C"]
@@ -53,6 +54,9 @@ def test_it_is_right_on_every_lumisection(
                 expected[name].add(number)
     for name, numbers in expected.items():
         assert set(evaluation.recoverable(name, bits(recoverable)).numbers()) == numbers
+        if name in defined:
+            alone = recoverable_part(evaluation, name, bits(recoverable))
+            assert set(LumiSet.from_bits(alone).numbers()) == numbers
     together = evaluation.recoverable_bits(bits(recoverable))
     assert {name: set(LumiSet.from_bits(found).numbers()) for name, found in together.items()} == {
         name: expected[name] for name in defined
