@@ -114,7 +114,6 @@ def _rows(
 ) -> list[Row]:  # fmt: skip
     best = np.maximum(areas[PLAIN], areas[CONDITIONED])
     lost = {name: best - np.asarray(area) for name, area in areas.items()}
-    left = {name: np.asarray(tie) for name, tie in ties.items()}
     words = "; ".join(f"{name} {float(np.mean(area)):.4f}" for name, area in areas.items())
 
     def row(task: str, target: float, of: dict[str, FloatArray], **more: object) -> Row:
