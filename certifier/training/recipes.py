@@ -79,6 +79,27 @@ RECIPES: Final[tuple[NamedRecipe, ...]] = (
         },
     ),
     NamedRecipe(
+        name="channels",
+        title="A branch for each physics object",
+        words=(
+            "A network with one branch per physics object, joined so that one that sees a fault is enough: what is "
+            "bad names the object that sees it. Learns from labels of the whole."
+        ),
+        needs="histograms of several physics objects",
+        source="arXiv:1711.07051",
+        config={"classifier": "channel_net"},
+    ),
+    NamedRecipe(
+        name="quality-classes",
+        title="Quality classes",
+        words=(
+            "Shapes of histograms in units of what is usual, their main components, and randomised trees above them, "
+            "as the quality assurance of a time projection chamber."
+        ),
+        source="ALICE TPC: 217 parameters, 26 components, a random forest",
+        config={"classifier": "tpc_forest"},
+    ),
+    NamedRecipe(
         name="no-labels",
         title="Without labels",
         words=(
