@@ -13,8 +13,10 @@ from mlcore.conditions import FloatArray
 _FINE = 4
 #: variances that the state gains per sample, and those at the start: phase in samples, speed, change of speed,
 #: logarithm of the height
-_WALK = np.array([1e-6, 1e-9, 1e-13, 4e-7])
+_WALK = np.array([1e-6, 1e-10, 1e-13, 4e-7])
 _START = np.array([0.2, 3e-5, 1e-10, 1e-3])
+#: mean square of deviations, in units of their variance, above which the place in the period is looked for again
+_LOST = 3.0
 _NEXT = np.eye(4) + np.diag([1.0, 1.0, 0.0], 1)
 #: deviations count at most so many standard deviations
 _CLIP = 3.0
@@ -32,7 +34,7 @@ class PulseTrain:
     width there (a mean absolute deviation), of what is followed and of what is forecast.
     """
 
-    def __init__(self, *, ahead: int = 10, rounds: int = 3) -> None:
+    def __init__(self, *, ahead: int = 10, rounds: int = 4) -> None:
         self.ahead = ahead
         self.rounds = rounds
 
@@ -78,7 +80,8 @@ class PulseTrain:
         n, step = len(series), self.period_ / len(self.shape_)
         phases, heights, ones, ahead = np.zeros(n), np.zeros(n), np.full(n, np.nan), np.full(n, np.nan)
         start = self._start(series)
-        state, doubt = np.array([start, 1.0, 0.0, 0.0]), np.diag(_START)
+        state, doubt, lost, since = np.array([start, 1.0, 0.0, 0.0]), np.diag(_START), 0.0, 0
+        lasts = int(self.period_) + 1
         for row in range(n):
             value, up = (float(self._at(self.shape_, state[0] + shift)) for shift in (0.0, step))
             high = np.exp(state[3])
@@ -91,9 +94,14 @@ class PulseTrain:
                 along = doubt @ slope
                 total = float(slope @ along) + width**2
                 off = np.clip(x - ones[row], -_CLIP * np.sqrt(total), _CLIP * np.sqrt(total))
+                lost += (off**2 / total - lost) / (0.3 * self.period_)
                 state = state + along / total * off
                 doubt = doubt - np.outer(along, along) / total
                 state[1:] = np.clip(state[1:], (0.9, -1e-3, -1.5), (1.1, 1e-3, 1.5))
+            since += 1
+            if lost > _LOST and since > lasts and row >= lasts:
+                place = self._start(series[row - lasts + 1 : row + 1]) + (lasts - 1) * state[1]
+                state, doubt, lost, since = np.array([place, 1.0, 0.0, state[3]]), np.diag(_START), 0.0, 0
             if row + self.ahead < n:
                 then = state[0] + (state[1] + 0.5 * state[2] * self.ahead) * self.ahead
                 ahead[row + self.ahead] = np.exp(state[3]) * float(self._at(self.shape_, then))

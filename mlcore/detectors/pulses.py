@@ -38,7 +38,7 @@ class PulsesDetector(Detector):
 
     consumes: ClassVar[Literal["block"]] = "block"
 
-    def __init__(self, *, ahead: int = 20, rounds: int = 3) -> None:
+    def __init__(self, *, ahead: int = 20, rounds: int = 4) -> None:
         self.ahead = ahead
         self.rounds = rounds
 

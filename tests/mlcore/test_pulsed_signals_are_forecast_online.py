@@ -19,7 +19,7 @@ from mlcore.simulate.slow_control import CYCLE, PULSES, SlowControl, slow_contro
 def detector() -> PulsesDetector:
     built = DetectorConfig("pulses").build(random_state=0)
     assert isinstance(built, PulsesDetector)
-    return built.fit(slow_control(1, runs=4, length=30).block)
+    return built.fit(slow_control(1, runs=5, length=30).block)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_the_forecast_is_made_of_the_past_only(detector: PulsesDetector, later: 
 def test_pulses_that_are_low_late_noisy_or_missing_are_found(detector: PulsesDetector, later: SlowControl) -> None:
     settled = later.block.conditions.lumisection > 10
     scores = detector.score(later.block)
-    assert auc(scores[settled], later.labels[settled]) > 0.88
+    assert auc(scores[settled], later.labels[settled]) > 0.85
 
 
 def test_a_gap_in_the_readings_is_bridged(detector: PulsesDetector, later: SlowControl) -> None:
