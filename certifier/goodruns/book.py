@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from certifier.accounts.models import System
-from certifier.lumi.lumiset import bit_edges
 from certifier.runs.profile import Profile
 
 from .loss_table import NOT_SIGNED, Account, Charge, is_defect
@@ -59,13 +58,11 @@ class Book:
         if not last:
             return
         columns = self._columns
-        listed, irreparable = masks([good, final], last)
-        owners = listed.astype(np.intp)  # which is the column of what is in the list
-        for account, bits in charged:
-            column = columns.setdefault(account, len(columns))
-            edges = iter(bit_edges(bits))
-            for first, after in zip(edges, edges, strict=True):
-                owners[first - 1 : after - 1] = column
+        numbers = [columns.setdefault(account, len(columns)) for account, _ in charged]
+        rows = masks([final, good, *(bits for _, bits in charged)], last)
+        irreparable = rows[0]
+        # The sets do not overlap: the sum of the columns, each where its set is, is the column of each lumisection.
+        owners = (np.array([columns[GOOD], *numbers], dtype=np.float32) @ rows[1:].astype(np.float32)).astype(np.intp)
         self._waiting.append((owners, owners * (irreparable ^ 1), quantities(profile, last)))
         self._count += last
         if self._count >= AT_ONCE:

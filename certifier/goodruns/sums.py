@@ -23,9 +23,12 @@ def quantities(profile: Profile | None, last: int) -> Array:
     if profile is not None:
         for row, name in ((DELIVERED, "delivered_inv_nb"), (RECORDED, "recorded_inv_nb")):
             values = profile[name][:last]
-            known = ~np.isnan(values)
-            found[row + 2, : len(values)] = known
-            found[row, : len(values)] = np.where(known, values, 0.0)
+            found[row, : len(values)] = values
+            found[row + 2, : len(values)] = 1.0
+            if np.isnan(values.sum()):  # rarely: nearly always all are known
+                known = ~np.isnan(values)
+                found[row + 2, : len(values)] = known
+                found[row, : len(values)] = np.where(known, values, 0.0)
     return found
 
 
