@@ -232,7 +232,7 @@ def _decide(side: str, limit: float, confidence: float, audited: int, bounds: Au
         raise MlcoreError(f"a limit lies between 0 and 1, not {limit}.")
     runs = int(bounds.run.size)
     if not runs:
-        words = f"No verdict has been audited yet: nothing is known about {side}. Automation goes on as calibrated."
+        words = f"No verdict has been audited yet: nothing is known about {side}."
         return AuditDecision(False, words, side, limit, audited, 0, float("nan"), 0.0, 1.0, bounds)
     estimate, lower, upper = float(bounds.estimate[-1]), float(bounds.lower[-1]), float(bounds.upper[-1])
     seen = f"{audited} audited verdicts of {runs} run{'' if runs == 1 else 's'}: {side} is {estimate:.2%}"
@@ -242,7 +242,7 @@ def _decide(side: str, limit: float, confidence: float, audited: int, bounds: Au
             "Review what was decided since the calibration, then calibrate anew."
         )
     elif estimate > limit:
-        words = f"{seen}, above the limit of {limit:.2%}, but that may still be chance. Automation goes on; look soon."
+        words = f"{seen}, above the limit of {limit:.2%}, but that may still be chance. Look soon."
     else:
         words = f"{seen}, within the limit of {limit:.2%} (proved so far: below {upper:.2%})."
     return AuditDecision(lower > limit, words, side, limit, audited, runs, estimate, lower, upper, bounds)

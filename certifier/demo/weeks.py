@@ -3,7 +3,8 @@
 Every week runs come with their histograms. Of a system whose champion is trusted (mode auto) the machine scores them,
 and experts decide what waits in the queue, the blind audit among it; of any other experts read the whole run, record
 what they see and sign. On Sunday every system learns, the gate rules, and the audit is looked at. A coordinator lets a
-system be automatic when its champion promises something on pollution; after a stop only when the cause was found.
+system be automatic when its champion promises something on pollution. After a stop people read by hand what had been
+certified without them since the cause began, and automation is switched on again only when that was mended.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
+from django.utils import timezone
 
 from certifier.accounts.models import System, User
 from certifier.defects import services as defects
 from certifier.defects.models import Source
+from certifier.defects.selectors import run_defects
 from certifier.lumi import LumiSet
 from certifier.monitoring import services as monitoring
 from certifier.monitoring.models import Element
@@ -41,7 +44,7 @@ from certifier.training import services as training
 from certifier.training.attempt import attempt
 from certifier.training.models import Training
 from certifier.training.services import Asked
-from certifier.watch.services import NothingToWatch, check
+from certifier.watch.services import check
 
 from .clock import standing_at
 from .reading import Habits, Reading, all_of, read
@@ -49,12 +52,13 @@ from .season import Season, SeasonRun, name_of
 
 DATASET: Final = "express"
 TRUSTED: Final = "The first weeks were read by hand; its promise on pollution is measured on them."
-FOUND: Final = "What the audit showed was found and mended; the model has learned from what experts said."
+FOUND: Final = "The cause was found and mended, and the runs since it began were read by hand and signed."
 
 
 @dataclass
 class Certified:
-    """What became of a run of a system: what the machine called good and bad by itself, and where people looked."""
+    """What became of a run of a system: what the machine called good and bad by itself, where people looked, and
+    whether they signed it."""
 
     week: int
     run: SeasonRun
@@ -63,6 +67,7 @@ class Certified:
     good: LumiSet = field(default_factory=LumiSet)
     bad: LumiSet = field(default_factory=LumiSet)
     looked: LumiSet = field(default_factory=LumiSet)
+    signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,8 @@ class Weeks:
         self.in_own_process = False
         self.last_learning_s = 0.0
         self._readings: dict[tuple[int, str], Reading] = {}
+        # Others may be there, of which this season knows nothing.
+        self._numbers = {run.number for run in season.runs}
 
     # -- one week after the other ------------------------------------------------------------------------------
 
@@ -146,18 +153,27 @@ class Weeks:
             if models.champion is None:
                 by_hand.append(code)
                 continue
-            self.score(row, system)
+            self.score(models, row)
             if models.mode == Mode.AUTO:
                 self.decide(run, row, models)
             else:
                 by_hand.append(code)
         self.sign(run, row, by_hand)
 
-    def score(self, row: Run, system: System) -> None:
-        models = models_of_system(system)
-        for each in unscored([system], row):
-            if each.version == models.champion:
-                self.scorers[system.code].score(each.version, each.dataset)
+    def score(self, models: SystemModels, row: Run | None = None) -> None:
+        """What the champion has not seen of a run, or of the whole season so far, and the items that come of it."""
+        for each in unscored([models.system], row):
+            if each.version == models.champion and each.dataset.run.number in self._numbers:
+                intake.pull(self.scorers[models.system.code].score(each.version, each.dataset))
+
+    def ask_again(self, system: System) -> None:
+        """The champion says what it thinks of all runs so far, and whatever it wonders about is answered. The sweeps do
+        so whenever there is a new one; a season is played in half the time when it is done once, at the end."""
+        by_number = {run.number: run for run in self.season.runs}
+        self.score(models_of_system(system))
+        waiting = Item.objects.filter(system=system, state=ItemState.OPEN, run__number__in=by_number)
+        for item in waiting.select_related("run", "system").order_by("id"):
+            self.answer(by_number[item.run.number], item)
 
     # -- people -------------------------------------------------------------------------------------------------
 
@@ -171,8 +187,6 @@ class Weeks:
         """What the queue holds of the run, item by item."""
         code = models.system.code
         (verdict,) = verdicts_of_run(row, [models])
-        if verdict.scoring is not None:
-            intake.pull(verdict.scoring)
         done = Certified(run.week, run, code, True, verdict.good, verdict.bad)
         for item in Item.objects.filter(run=row, system=models.system, state=ItemState.OPEN).order_by("id"):
             done.looked |= item.lumisections
@@ -192,21 +206,35 @@ class Weeks:
             decide(actor=expert, item=item, verdict="confirm", lumisections=all_of(seen), defect=list(seen))
 
     def sign(self, run: SeasonRun, row: Run, codes: list[str]) -> None:
-        """Read the whole run, record what there is, and sign it."""
-        at = run.ended_at + timedelta(hours=20)
         for code in codes:
-            expert, system = self.people.experts[code], self.systems[code]
-            # What waits of it from before is answered by reading it.
-            for item in Item.objects.filter(run=row, system=system, state=ItemState.OPEN):
-                self.answer(run, item)
-            entries = [
-                defects.NewEntry(run=run.number, defect=name, lumisections=where, entered_at=at)
-                for name, where in self.reading(run, code).items()
-            ]
-            if entries:
-                defects.record_entries(actor=expert, entries=entries, source=Source.PAGE)
-            review.sign_off(actor=expert, run=row, system=system, stage="express", at=at)
-            self.certified.append(Certified(run.week, run, code, False, looked=row.domain))
+            self.read_by_hand(run, row, code, run.ended_at + timedelta(hours=20))
+            self.certified.append(Certified(run.week, run, code, False, looked=row.domain, signed=True))
+
+    def read_by_hand(self, run: SeasonRun, row: Run, code: str, at: datetime) -> None:
+        """Read the whole run, record what there is and is not recorded yet, and sign it."""
+        expert, system = self.people.experts[code], self.systems[code]
+        # What waits of it from before is answered by reading it.
+        for item in Item.objects.filter(run=row, system=system, state=ItemState.OPEN):
+            self.answer(run, item)
+        said = self.reading(run, code)
+        there = {each.defect: each.present for each in run_defects(row, defects=list(said)).defects} if said else {}
+        entries = [
+            defects.NewEntry(run=run.number, defect=name, lumisections=left, entered_at=at)
+            for name, where in said.items()
+            if (left := where - there.get(name, LumiSet()))
+        ]
+        if entries:
+            defects.record_entries(actor=expert, entries=entries, source=Source.PAGE)
+        review.sign_off(actor=expert, run=row, system=system, stage="express", at=at)
+
+    def look_again(self, code: str, week: int) -> None:
+        """What was certified without people since the cause began, which the detector's own log tells."""
+        since = min((each.week for each in self.season.silent if each.system == code and each.week <= week), default=0)
+        for done in self.certified:
+            if done.system == code and not done.signed and done.week >= since:
+                row = Run.objects.get(number=done.run.number)
+                self.read_by_hand(done.run, row, code, timezone.now())
+                done.looked, done.signed = row.domain, True
 
     # -- Sundays ------------------------------------------------------------------------------------------------
 
@@ -230,15 +258,14 @@ class Weeks:
     def watch(self, week: int, code: str) -> None:
         """The audit is looked at; a coordinator trusts what promises, and not at once again what was stopped."""
         system, chi = self.systems[code], self.people.coordinator
-        before = models_of_system(system).mode
-        try:
-            stops = before == Mode.AUTO and check(system).stops
-        except NothingToWatch:
+        if models_of_system(system).champion is None:
             return
+        stops = models_of_system(system).mode != Mode.ASSIST and check(system).stops
         now = models_of_system(system)
         if stops:
             self.stopped[code].append(week)
             self.season.repaired[code] = week + 2
+            self.look_again(code, week)
             return
         promises = read_guarantee(now.champion.guarantee).certifies_good if now.champion else False
         if now.mode == Mode.ASSIST and promises:

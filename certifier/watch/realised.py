@@ -8,7 +8,7 @@ luminosity and by how unlikely it was to be sent. A run counts when all of its s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -44,13 +44,14 @@ class Stream:
     decision: int
 
 
-def stream_of(system: System, since: datetime | None = None) -> Stream:
-    """The answers about verdicts on runs of which nothing had been asked until `since`. Six queries.
+def stream_of(system: System, since: datetime | None = None, labels: Sequence[Label] | None = None) -> Stream:
+    """The answers about verdicts on runs of which nothing had been asked until `since`. Six queries; `labels` (of the
+    system) saves two.
 
     A later model speaks of earlier runs as well, and what it says of them is sampled again. But what was decided until
     automation stopped is for people to look at, so no answer about those runs tells how it does since.
     """
-    labels = list(labels_of(system))
+    labels = list(labels_of(system)) if labels is None else labels
     items = Item.objects.filter(system=system)
     if since is not None:
         before = set(items.filter(created_at__lte=since).order_by().values_list("run", flat=True).distinct())
@@ -160,7 +161,7 @@ def side_from(document: Mapping[str, Any]) -> Side:
     return Side(**{**document, "series": [tuple(point) for point in document["series"]]})
 
 
-def overturned_of(system: System) -> dict[str, Any]:
+def overturned_of(labels: Iterable[Label]) -> dict[str, Any]:
     """By run, the share of verdicts that experts overturned, and whether it has changed for good.
 
     Counts what an expert saw for whatever reason, so it is no estimate of pollution: a rise says that the machine sees
@@ -170,7 +171,7 @@ def overturned_of(system: System) -> dict[str, Any]:
 
     runs: list[int] = []
     wrong: list[int] = []
-    for label in labels_of(system):
+    for label in labels:
         for called_bad, where in ((False, label.called_good), (True, label.called_bad)):
             runs += [label.run.number] * len(where)
             wrong += [int(called_bad != label.is_bad)] * len(where)

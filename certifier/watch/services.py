@@ -16,6 +16,7 @@ from certifier.monitoring.errors import HistogramsLost
 from certifier.precert import services as precert
 from certifier.precert.models import Mode, ModelVersion, Scoring, SystemMode
 from certifier.precert.selectors import SystemModels, models_of, models_of_system
+from certifier.review.labels import labels_of
 from certifier.review.models import Decision
 from certifier.runs.changes import announce
 
@@ -38,9 +39,14 @@ def newest_check(system: System) -> Check | None:
 
 
 def began_anew(system: System) -> Any:
-    """When automation last stopped: what came before was paid for and does not count against what follows."""
-    stopped = SystemMode.objects.filter(system=system, mode=Mode.STOPPED)
-    return stopped.aggregate(last=Max("at"))["last"]
+    """When automation was switched on again after it last stopped, or as long as it was not, when it stopped: what came
+    before was paid for and does not count against what follows. None where it has never stopped."""
+    acts = SystemMode.objects.filter(system=system).order_by("number")
+    stopped = acts.filter(mode=Mode.STOPPED).last()
+    if stopped is None:
+        return None
+    again = acts.filter(mode=Mode.AUTO, number__gt=stopped.number).first()
+    return stopped.at if again is None else again.at
 
 
 def due() -> list[System]:
@@ -76,7 +82,8 @@ def check(system: System, *, actor: User | None = None) -> Check:
     before = newest_check(system)
     since = began_anew(system)
     decision, scoring = _newest(system, models.champion)
-    stream = realised.stream_of(system, since)
+    labels = list(labels_of(system))
+    stream = realised.stream_of(system, since, labels)
     pollution, loss = realised.sides_of(stream, models.guarantee)
     broken = [side for side in (pollution, loss) if side.stop]
     seen: dict[str, Any] = {
@@ -87,7 +94,7 @@ def check(system: System, *, actor: User | None = None) -> Check:
         "pending": stream.pending,
         "pollution": pollution.as_json(),
         "loss": loss.as_json(),
-        "overturned": realised.overturned_of(system),
+        "overturned": realised.overturned_of(labels),
         "drift": _drift(models.champion, before, scoring),
     }
     with unit_of_work(actor) as unit:

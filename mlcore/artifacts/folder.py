@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -178,8 +179,17 @@ def _model(contents: dict[str, bytes], parts: Parts) -> Any:
 
 
 def _skops() -> Any:
-    """skops, loaded when an estimator is: it walks through all of scikit-learn, which loads torch where there is one,
-    and who only reads manifests shall not pay for that."""
+    """skops, loaded when an estimator is: who only reads manifests shall not pay for that.
+
+    It walks through all of scikit-learn, one package of which imports torch to offer it to others: a second and two
+    hundred megabytes for nothing. So where torch is not loaded yet, it is not to be had meanwhile.
+    """
+    if "skops.io" not in sys.modules and "torch" not in sys.modules:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # how Python writes that a module cannot be imported
+        try:
+            import skops.io
+        finally:
+            del sys.modules["torch"]
     import skops.io
 
     return skops.io

@@ -49,10 +49,16 @@ def pulls_of(counts: Floats, mean: Floats, variance: Floats) -> Floats:
 def _sparse_pulls(effective: Floats, ratio: Floats, otherwise: Floats) -> Floats:
     k = effective.astype(np.float64)
     hits = k * ratio
-    some = np.maximum(hits, 1e-12)
-    below = np.where(hits > 0, special.gammaincc(hits + 1, k) + special.gammaincc(some, k), np.exp(-k)) / 2
-    above = np.where(hits > 0, special.gammainc(hits + 1, k) + special.gammainc(some, k), 2 - np.exp(-k)) / 2
-    deviate = np.where(below < 0.5, special.ndtri(below), -special.ndtri(above))
+    # Most sparse bins are empty, which takes no incomplete gamma function; of the others only the smaller tail is
+    # worked out twice over.
+    below = np.exp(-k) / 2
+    some = np.flatnonzero(hits > 0)
+    h, m = np.maximum(hits[some], 1e-12), k[some]
+    below[some] = (special.gammaincc(hits[some] + 1, m) + special.gammaincc(h, m)) / 2
+    deviate = special.ndtri(below)
+    high = np.flatnonzero(below[some] >= 0.5)
+    above = (special.gammainc(hits[some][high] + 1, m[high]) + special.gammainc(h[high], m[high])) / 2
+    deviate[some[high]] = -special.ndtri(above)
     return np.where(np.abs(deviate) < 7.0, deviate, otherwise)
 
 

@@ -117,6 +117,7 @@ class SystemConfig:
         and the calibration never see the last part. 0 leaves the detectors as they were after the first part; then
         the last part is seen by nothing but the policy, and the detectors grow old.
     folds : of runs, for scores of the first part that no detector has learned from, and for the classifier's own.
+    family_trees : randomised trees that tell which defect it is; most of what a model is on disk.
     stretch : (low, high) of P(bad) for the hysteresis of stretches; shortest, bridge : see `stretches`.
     random_state : of everything that uses chance.
     """
@@ -138,6 +139,7 @@ class SystemConfig:
     promise: str = "last"
     refresh: int = 4
     folds: int = 3
+    family_trees: int = 120
     stretch: tuple[float, float] = (0.5, 0.9)
     shortest: int = 1
     bridge: int = 1
@@ -155,6 +157,8 @@ class SystemConfig:
             raise MlcoreError(f"a promise is measured on the last part or on all, not on {self.promise!r}.")
         if not 0 <= self.required <= 1 or self.window < 0 or self.folds < 2 or not self.detectors:
             raise MlcoreError("a model needs a detector, window >= 0, folds >= 2 and required between 0 and 1.")
+        if self.family_trees < 1:
+            raise MlcoreError("at least one tree tells which defect it is.")
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

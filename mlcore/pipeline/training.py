@@ -270,8 +270,9 @@ class _Training:
         model.family_trees_ = None
         if len(model.families_) >= 2:
             wanted = np.flatnonzero(bad & np.isin(families, model.families_))
+            config = self.config
             trees = ExtraTreesClassifier(
-                120, min_samples_leaf=2, class_weight="balanced", random_state=self.config.random_state
+                config.family_trees, min_samples_leaf=2, class_weight="balanced", random_state=config.random_state
             )
             model.family_trees_ = trees.fit(
                 looks[wanted],

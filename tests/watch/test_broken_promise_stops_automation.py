@@ -72,6 +72,19 @@ def test_switched_on_again_it_begins_anew(lar: System, ada: User, chi: User) -> 
     assert check(lar).pollution["runs"] == 1
 
 
+def test_what_was_taken_while_it_was_stopped_does_not_count_once_it_goes_on(lar: System, ada: User, chi: User) -> None:
+    """The cable was mended on the last day: what came before tells a coordinator whether it is, and no more."""
+    version = automatic(lar, chi)
+    drifting(version, ada, look=lar)
+    answer(audited(version, FIRST_RUN + 100), ada, bad="5-20")
+    row = check(lar)
+    assert (row.pollution["runs"], row.pollution["estimate"]) == (1, 0.8)
+    precert.set_mode(actor=chi, system=lar, mode=Mode.AUTO, reason="The cable is mended.")
+    answer(audited(version, FIRST_RUN + 101), ada)
+    row = check(lar)
+    assert (row.pollution["runs"], row.pollution["estimate"]) == (1, 0.0)
+
+
 def test_what_a_later_model_says_of_the_runs_before_does_not_count_again(lar: System, ada: User, chi: User) -> None:
     """These runs were paid for: people look at them by hand, whatever the next champion says of them."""
     version = automatic(lar, chi)
