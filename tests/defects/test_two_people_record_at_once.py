@@ -84,9 +84,13 @@ def after(written: threading.Event, go_on: threading.Event, job: Callable[[], An
     """Somebody who records while the other writer holds back; that one goes on when this has waited for half a second,
     or has ended."""
 
+    def let_go() -> None:
+        ended.wait(0.5)
+        go_on.set()
+
     def record() -> Any:
         assert written.wait(30)
-        threading.Thread(target=lambda: (ended.wait(0.5), go_on.set())).start()
+        threading.Thread(target=let_go).start()
         try:
             return job()
         finally:
