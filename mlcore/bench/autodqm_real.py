@@ -7,8 +7,8 @@ of each block, once, with seed 0. The lists keep what was tried, good or not; do
 "Unsupervised" means that no candidate learns from a label; the order is that of their AUC in the training runs.
 
 What the labels are limits what any reader of these histograms can reach. Beside the lists of CMS of 2022 (golden and
-DCS-only, ../shared/data) one sees that "bad" is the verdict of the whole experiment, not of the trigger whose histograms
-these are: 36 of the 43 have no lumisection in the golden list, whatever the reason. "Undecided" are runs of that list,
+DCS-only, ../shared/data) one sees that "bad" is the verdict of the whole experiment, not of the trigger that made these
+histograms: 36 of the 43 have no lumisection in the golden list, whatever the reason. "Undecided" are runs of that list,
 98% of their lumisections good, that are merely short (17 to 81 lumisections under DCS, the good 80 and more): good runs
 with few entries, which look like the short ones among the bad. Reading the length beside the scores (ranks among runs
 of similar length, entries per lumisection) was tried and did not help: 0.71 to 0.73 where the plain ranks give 0.76.

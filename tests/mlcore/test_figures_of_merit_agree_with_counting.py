@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -133,15 +135,18 @@ def test_figures_that_are_asked_together_see_the_same_draws() -> None:
     rng = np.random.default_rng(0)
     runs = np.arange(600) // 50
     labels = (rng.random(600) < 0.3).astype(int)
-    one, other = labels + rng.normal(size=600), labels + 2 * rng.normal(size=600)
+    samples = labels + rng.normal(size=600), labels + 2 * rng.normal(size=600)
 
     def both(chosen: np.ndarray) -> list[float]:
-        values = [auc(scores[chosen], labels[chosen]) for scores in (one, other)]
+        values = [auc(scores[chosen], labels[chosen]) for scores in samples]
         return [*values, values[0] - values[1]]
 
     found = intervals_over_runs(both, runs, repeats=50)
-    for place in range(3):
-        assert found[place] == interval_over_runs(lambda chosen, place=place: both(chosen)[place], runs, repeats=50)
+
+    def one(place: int) -> Callable[[np.ndarray], float]:
+        return lambda chosen: both(chosen)[place]
+
+    assert list(found) == [interval_over_runs(one(place), runs, repeats=50) for place in range(3)]
 
 
 def test_a_learning_curve_adds_whole_runs() -> None:
