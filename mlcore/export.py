@@ -57,16 +57,7 @@ def export_onnx(estimator: Any, path: str | Path, names: Sequence[str]) -> Path:
         target_ids=[leaf[2] for leaf in trees.leaves], target_weights=[leaf[3] for leaf in trees.leaves],
         **attributes,
     )  # fmt: skip
-    nodes = [operator]
-    if boosted:
-        nodes += [
-            helper.make_node("Sigmoid", ["sum"], ["bad"]),
-            helper.make_node("Neg", ["sum"], ["minus"]),
-            helper.make_node("Sigmoid", ["minus"], ["good"]),
-            helper.make_node("Concat", ["good", "bad"], ["probability"], axis=1),
-        ]
-    else:
-        nodes.append(helper.make_node("Identity", ["sum"], ["probability"]))
+    nodes = [operator, *_answer(helper, boosted=boosted)]
     graph = helper.make_graph(
         nodes, "mlcore",
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, len(names)])],
@@ -81,6 +72,18 @@ def export_onnx(estimator: Any, path: str | Path, names: Sequence[str]) -> Path:
     target = Path(path)
     target.write_bytes(model.SerializeToString())
     return target
+
+
+def _answer(helper: Any, *, boosted: bool) -> list[Any]:
+    """From the sum over trees to probabilities of the classes."""
+    if not boosted:
+        return [helper.make_node("Identity", ["sum"], ["probability"])]
+    return [
+        helper.make_node("Sigmoid", ["sum"], ["bad"]),
+        helper.make_node("Neg", ["sum"], ["minus"]),
+        helper.make_node("Sigmoid", ["minus"], ["good"]),
+        helper.make_node("Concat", ["good", "bad"], ["probability"], axis=1),
+    ]
 
 
 def _trees(estimator: Any) -> tuple[_Nodes, int]:

@@ -72,10 +72,7 @@ def compare(
     Features are taken by their ranks, so no unit and no outlier counts; NaN counts as the middle. Raises
     IncompatibleBinning for other features, TooFewData with fewer than four blocks on a side.
     """
-    if sample.names != reference.names:
-        raise IncompatibleBinning("the two samples have other features; take the same ones, in the same order.")
-    if (block != "run" and block < 1) or permutations < 19 or folds < 2:
-        raise MlcoreError("block is at least 1 or 'run', permutations at least 19, folds at least 2.")
+    _check(sample, reference, block, permutations, folds)
     rng = np.random.default_rng(random_state)
     of = [_blocks(one.conditions, block) for one in (sample, reference)]
     counts = tuple(int(one.max()) + 1 if one.size else 0 for one in of)
@@ -91,6 +88,15 @@ def compare(
     areas = _areas(_left_out(x, place, labels, folds, rng), labels)
     features = _features(x, labels, sample)
     return Comparison(float(areas[0]), _p_value(areas), (counts[0], counts[1]), features)
+
+
+def _check(
+    sample: FeatureTable, reference: FeatureTable, block: int | Literal["run"], permutations: int, folds: int
+) -> None:
+    if sample.names != reference.names:
+        raise IncompatibleBinning("the two samples have other features; take the same ones, in the same order.")
+    if (block != "run" and block < 1) or permutations < 19 or folds < 2:
+        raise MlcoreError("block is at least 1 or 'run', permutations at least 19, folds at least 2.")
 
 
 def _blocks(conditions: Conditions, block: int | Literal["run"]) -> IntArray:
