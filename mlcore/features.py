@@ -108,6 +108,30 @@ def shape_features(block: HistogramBlock) -> FeatureTable:
     )
 
 
+def bin_features(blocks: Sequence[HistogramBlock]) -> FeatureTable:
+    """The bins of several elements side by side, as roots of their shares, and how many entries an event gives.
+
+    Roots of shares have the same sampling noise in every bin, one over twice the root of the entries. Columns are named
+    `element:bin 7` and `element:entries` and belong to the group of their element. NaN for a missing or empty
+    histogram, and for the entries where the number of events is not known. Raises ShapeError when there is no block,
+    when lumisections differ or an element comes twice.
+    """
+    if not blocks:
+        raise ShapeError("features: there is no histogram whose bins could be taken.")
+    tables = []
+    for block in blocks:
+        totals = np.where(block.missing, np.nan, block.totals)
+        some = np.where(totals > 0, totals, np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            roots = np.sqrt((np.asarray(block.flat, dtype=np.float64) + 0.375) / some[:, None])
+            entries = np.log(some / np.where(block.conditions.events > 0, block.conditions.events, np.nan))
+        names = (*(f"{block.element}:bin {place}" for place in range(roots.shape[1])), f"{block.element}:entries")
+        tables.append(
+            FeatureTable(np.column_stack([roots, entries]), names, (block.element,) * len(names), block.conditions)
+        )
+    return FeatureTable.beside(tables)
+
+
 def _quantiles(edges: FloatArray, counts: FloatArray, total: FloatArray) -> FloatArray:
     """Quantiles by linear interpolation of the cumulative counts, (n, number of quantiles)."""
     cumulative = np.concatenate([np.zeros((len(counts), 1)), np.cumsum(counts, axis=1)], axis=1)

@@ -101,9 +101,9 @@ class AutoencoderDetector(Detector):
         self.loss_, self.watched_ = self._train(x, given, trust / trust.mean(), generator, self._inputs(watched))
         self.scale_ = ErrorScale().fit(self.group_errors(data), self.conditioner_.terms(data.conditions))
 
-    def _made(self, features: int, conditions: int) -> _Net:
+    def _made(self, features: int, conditions: int) -> Net:
         self.shape_ = (features, conditions)
-        return _Net(features, conditions, self.hidden)
+        return Net(features, conditions, self.hidden)
 
     def to_state(self) -> dict[str, Any]:
         """What was learned, for `mlcore.artifacts`; the weights are tensors by name."""
@@ -178,7 +178,7 @@ class AutoencoderDetector(Detector):
         return np.asarray(((self.net_(x, given) - x) ** 2).numpy() @ self.membership_)
 
 
-class _Net(nn.Module):
+class Net(nn.Module):
     """Dense layers with PReLU down to the code and back; the conditions enter at both ends."""
 
     def __init__(self, features: int, conditions: int, hidden: tuple[int, ...]) -> None:

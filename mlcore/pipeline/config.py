@@ -21,12 +21,14 @@ class DetectorConfig:
     parameters : for its constructor.
     elements : patterns like `EcalBarrel/*`; a table of features is called `features`.
     axes : only histograms of so many axes; None for any.
+    together : one copy for all these histograms, whose bins it gets side by side as a table (`bin_features`).
     """
 
     name: str
     parameters: dict[str, Any] = field(default_factory=dict)
     elements: tuple[str, ...] = ("*",)
     axes: int | None = None
+    together: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "elements", tuple(self.elements))

@@ -10,12 +10,19 @@ import numpy as np
 
 from mlcore.conditions import BoolArray, Conditions, IntArray
 from mlcore.errors import MlcoreError, ShapeError
-from mlcore.features import FeatureTable
+from mlcore.features import FeatureTable, bin_features
 from mlcore.histograms import HistogramBlock
 
 Data = HistogramBlock | FeatureTable
 #: the name under which the table of features goes
 TABLE = "features"
+#: the bins of several elements as one table go under `bins of one & other`
+TOGETHER, AND = "bins of ", " & "
+
+
+def elements_of(name: str) -> tuple[str, ...]:
+    """The elements of which an input consists: itself, or those whose bins it puts side by side."""
+    return tuple(name.removeprefix(TOGETHER).split(AND)) if name.startswith(TOGETHER) else (name,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +41,14 @@ class Inputs:
         return len(self.conditions)
 
     def get(self, element: str) -> Data | None:
-        return self.table if element == TABLE else self.blocks.get(element)
+        """A block, the table, or a table of the bins of several blocks; None where something is missing."""
+        if element == TABLE:
+            return self.table
+        if not element.startswith(TOGETHER):
+            return self.blocks.get(element)
+        parts = [self.blocks.get(name) for name in elements_of(element)]
+        found = [block for block in parts if block is not None]
+        return bin_features(found) if len(found) == len(parts) else None
 
     def given(self, values: Any) -> Any:
         """Rows back in the order in which they were given."""

@@ -19,7 +19,7 @@ from mlcore.histograms import Axis, HistogramBlock
 from mlcore.splits import run_folds
 
 from .config import DetectorConfig
-from .inputs import TABLE, Inputs
+from .inputs import AND, TABLE, TOGETHER, Inputs, elements_of
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -117,7 +117,7 @@ def fit_members(
     """
     members, notes = [], []
     for config in configs:
-        for element in [*inputs.blocks, *([TABLE] if inputs.table is not None else [])]:
+        for element in _elements(inputs, config):
             data = inputs.get(element)
             detector = config.build(random_state)
             if data is None or not _suits(config, detector, element, data):
@@ -130,12 +130,32 @@ def fit_members(
             except (TooFewData, ShapeError) as problem:
                 notes.append(f"{config.name} on {element} was left out: {problem}")
                 continue
-            group = data.physics_object or element if isinstance(data, HistogramBlock) else TABLE
-            members.append(Member(element, config.name, group, detector))
+            members.append(Member(element, config.name, _group(inputs, element), detector))
     return members, notes
 
 
+def _group(inputs: Inputs, element: str) -> str:
+    """The physics object in which an input counts, that of its blocks where they have one in common; else its name."""
+    blocks = [inputs.blocks.get(name) for name in elements_of(element)]
+    objects = {"" if block is None else block.physics_object for block in blocks}
+    return objects.pop() or element if len(objects) == 1 else element
+
+
+def _elements(inputs: Inputs, config: DetectorConfig) -> list[str]:
+    """What a detector gets a copy for: every input, or one name for all histograms that it is to see together."""
+    if not config.together:
+        return [*inputs.blocks, *([TABLE] if inputs.table is not None else [])]
+    wanted = [
+        name
+        for name, block in inputs.blocks.items()
+        if config.takes(name) and (config.axes is None or len(block.axes) == config.axes)
+    ]
+    return [TOGETHER + AND.join(wanted)] if wanted else []
+
+
 def _suits(config: DetectorConfig, detector: Detector, element: str, data: Any) -> bool:
+    if config.together:
+        return detector.consumes == "table"
     if not config.takes(element) or isinstance(data, HistogramBlock) != (detector.consumes == "block"):
         return False
     return config.axes is None or (isinstance(data, HistogramBlock) and len(data.axes) == config.axes)
@@ -264,7 +284,7 @@ def columns(
     parts.append((np.isnan(scaled).mean(axis=1)[:, None], ["share without score"], ["all"]))
     parts.append((inputs.conditions.pileup[:, None], ["pile-up"], ["conditions"]))
     if shapes:
-        known = set(layer.elements)
+        known = {name for element in layer.elements for name in elements_of(element)}
         for block in inputs.blocks.values():
             prefix = f"shape {block.element}:"
             used = wanted is None or any(name.startswith(prefix) for name in wanted)
