@@ -79,6 +79,23 @@ RECIPES: Final[tuple[NamedRecipe, ...]] = (
         },
     ),
     NamedRecipe(
+        name="elements-together",
+        title="Elements together",
+        words=(
+            "One autoencoder over the bins of all histograms of one axis at once: what happens to one of them must "
+            "agree with what happens to the others. Pulls beside it, boosted trees above."
+        ),
+        needs="several histograms of one axis",
+        source="CMS DP-2023/032: one autoencoder for each element",
+        config={
+            "detectors": [
+                _detector("elements_autoencoder", axes=1, together=True),
+                _detector("pulls", axes=1),
+                _detector("pulls", axes=2),
+            ]
+        },
+    ),
+    NamedRecipe(
         name="channels",
         title="A branch for each physics object",
         words=(

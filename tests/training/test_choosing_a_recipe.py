@@ -84,6 +84,8 @@ def test_another_recipe_is_something_new_to_learn(lar: System, chi: User) -> Non
     assert world.train(lar).outcome in LEARNED
 
 
+# What is learned does not depend on the database, and every recipe takes seconds.
+@pytest.mark.sqlite
 @pytest.mark.parametrize("name", [each.name for each in RECIPES])
 @pytest.mark.usefixtures("not_set_for_all")
 def test_every_recipe_makes_a_model_of_what_it_names(lar: System, chi: User, name: str) -> None:
