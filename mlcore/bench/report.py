@@ -1,4 +1,4 @@
-"""`python -m mlcore.bench.report FILE --page docs/mlcore.md --plots docs/plots/bench`: the measured tables, to read.
+"""`python -m mlcore.bench.report FILE... --page docs/mlcore.md --plots docs/plots/bench`: the measured tables, to read.
 
 Writes between the markers `<!-- tables -->` and `<!-- /tables -->` of the page, and one picture per table. The pictures
 need matplotlib, which comes with the development requirements.
@@ -22,11 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m mlcore.bench.report", description="Write measured tables into a page."
     )
-    parser.add_argument("figures", type=Path, help="what `python -m mlcore.bench --json` wrote")
+    parser.add_argument("figures", type=Path, nargs="+", help="what calls of `python -m mlcore.bench --json` wrote")
     parser.add_argument("--page", type=Path, required=True, help="the Markdown page with the two markers")
     parser.add_argument("--plots", type=Path, help="folder for one picture per table")
     options = parser.parse_args(arguments)
-    document = json.loads(options.figures.read_text())
+    document = together([json.loads(path.read_text()) for path in options.figures])
     tables: dict[str, list[Row]] = {}
     for row in document["rows"]:
         tables.setdefault(row["name"], []).append(row)
@@ -39,6 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             pictures[name] = target.relative_to(options.page.parent).as_posix()
     options.page.write_text(placed(options.page.read_text(), as_markdown(tables, pictures, document)))
     return 0
+
+
+def together(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Tables that were measured in several calls as one document. Raises ValueError where a table is in two of them, or
+    they come from different machines: figures of one page are comparable."""
+    names = [name for document in documents for name in dict.fromkeys(row["name"] for row in document["rows"])]
+    if len(names) > len(set(names)):
+        raise ValueError("A table was measured twice; say which of the two counts.")
+    if len({(document["machine"], document["python"]) for document in documents}) > 1:
+        raise ValueError("These tables were measured on different machines; measure them on one.")
+    rows = [row for document in documents for row in document["rows"]]
+    seconds = sum(document["wall_seconds"] for document in documents)
+    return {**documents[0], "rows": rows, "wall_seconds": seconds}
 
 
 def placed(page: str, text: str) -> str:

@@ -122,3 +122,16 @@ def test_the_report_fills_the_place_between_the_markers_and_nothing_else(tmp_pat
 def test_a_page_without_a_place_for_the_tables_is_refused() -> None:
     with pytest.raises(ValueError, match="has no place for the tables"):
         report.placed("# A page\n", "words")
+
+
+def test_tables_of_several_calls_make_one_page_and_none_comes_twice() -> None:
+    def measured(name: str, machine: str = "here") -> dict[str, Any]:
+        return {"machine": machine, "python": "3.11", "wall_seconds": 30.0, "rows": [{"name": name}, {"name": name}]}
+
+    both = report.together([measured("rates"), measured("pulses")])
+    assert [row["name"] for row in both["rows"]] == ["rates", "rates", "pulses", "pulses"]
+    assert both["wall_seconds"] == 60.0
+    with pytest.raises(ValueError, match="measured twice"):
+        report.together([measured("rates"), measured("rates")])
+    with pytest.raises(ValueError, match="different machines"):
+        report.together([measured("rates"), measured("pulses", "there")])
