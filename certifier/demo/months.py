@@ -10,7 +10,7 @@ year uses as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,9 +20,6 @@ import numpy as np
 from django.conf import settings
 
 from certifier.accounts.models import System, User
-from certifier.precert import services as precert
-from certifier.precert.models import State
-from certifier.precert.selectors import models_of
 from mlcore.histograms import Axis
 from mlcore.simulate.shape_faults import Spike, TruncatedHistogram
 
@@ -42,7 +39,6 @@ LEARNING, SILENT_WEEK = (8, 10, 12, 13, 16), 11
 SILENT_SHARE: Final = 0.9
 # What some thousand lumisections can prove. Of a short year more is audited than of a long one.
 LIMIT: Final = 0.05
-OVERTAKEN: Final = "A later training overtook it."
 AUDITED, WHOLE = 0.2, 0.1
 RECIPE: Final[dict[str, Any]] = {
     "detectors": [
@@ -147,17 +143,6 @@ def play(users: dict[str, User], dataset: str, facts: dict[str, Any]) -> Weeks:
     with of_a_short_year(RECIPE | POORER), standing_at(end - timedelta(hours=3)):
         weeks.train(System.objects.get(code="LAR"))
     with of_a_short_year(RECIPE), standing_at(end - timedelta(hours=2)):
-        retire_overtaken(users[people.COORDINATOR], list(weeks.systems.values()))
         for system in weeks.systems.values():
             weeks.ask_again(system)
     return weeks
-
-
-def retire_overtaken(coordinator: User, systems: Sequence[System]) -> None:
-    """Of the models in shadow only the newest is still of interest, where no later one is the champion."""
-    for each in models_of(systems):
-        versions = {act.version for act in each.standing.acts if each.standing.state_of(act.version) == State.SHADOW}
-        newest = max((act.version.number for act in each.standing.acts), default=0)
-        for version in sorted(versions, key=lambda version: version.number):
-            if version.number < newest:
-                precert.retire(actor=coordinator, version=version, reason=OVERTAKEN)

@@ -8,11 +8,16 @@ since lumisections of one run resemble each other.
 |---|---|
 | first of its system, its area surely above what the recipe asks, and it can score | promoted |
 | surely not worse than the champion by what the recipe allows, in area and in precision | promoted |
+| not surely worse in either, and good enough for a first model, while the champion has aged | promoted |
 | surely worse in area or precision, and perhaps by more than that | rejected |
 | surely leaving more to experts than the recipe allows | kept in shadow |
 | neither | kept in shadow |
 | promising nothing, while the mode is auto or stopped and the champion promises | kept in shadow |
 | made while a coordinator has paused learning, or taken the champion away | kept in shadow |
+
+A champion ages: its detectors know what was usual when they learned, and its thresholds stay where they are while
+everything drifts. Area and precision do not see that, since they depend on the order of scores alone; what it decides
+at its own thresholds does.
 """
 
 from __future__ import annotations
@@ -35,6 +40,7 @@ Array = npt.NDArray[Any]
 CONFIDENCE: Final = 0.9
 REPEATS: Final = 200
 FIGURES: Final = ("auc", "average_precision", "grey_zone")
+DECIDED: Final = ("automatic", "pollution", "loss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +99,7 @@ def rule(bench: Bench, around: Circumstances, recipe: Recipe) -> Ruling:
     elif bench.champion is None:
         outcome, reasons = _first(figures, around, recipe)
     else:
-        outcome, reasons = _compared(figures, recipe)
+        outcome, reasons = _compared(figures, around, recipe)
     reasons += _promise(around)
     if outcome == Outcome.PROMOTED and (against := [*around.held_back, *_lost(around)]):
         outcome, reasons = Outcome.SHADOW, [*reasons, *against, "It scores in shadow."]
@@ -118,8 +124,8 @@ def _first(figures: Mapping[str, Any], around: Circumstances, recipe: Recipe) ->
     return Outcome.SHADOW, [f"{said}; a first model is promoted when it is surely above {recipe.first_auc:g}."]
 
 
-def _compared(figures: Mapping[str, Any], recipe: Recipe) -> tuple[Outcome, list[str]]:
-    said, worse, unsure = [], False, False
+def _compared(figures: Mapping[str, Any], around: Circumstances, recipe: Recipe) -> tuple[Outcome, list[str]]:
+    said, worse, unsure, not_better = [], False, False, False
     for name, called, allowed in (
         ("auc", "Area under the ROC curve", recipe.worse_auc),
         ("average_precision", "Average precision", recipe.worse_precision),
@@ -133,16 +139,44 @@ def _compared(figures: Mapping[str, Any], recipe: Recipe) -> tuple[Outcome, list
         said.append(f"{called} {new:.4f}, the champion's {old:.4f}: {_signed(gain)} {_between(low, high)}.")
         worse |= high < 0 and low < -allowed
         unsure |= high < 0 or low < -allowed
+        not_better |= high < 0
     on = f"On {figures['lumisections']:,} lumisections of {figures['runs']} runs that neither had learned from:"
     if worse:
         return Outcome.REJECTED, [on, *said, "It is worse."]
-    if unsure:
+    aged = _aged(figures["champion"], around, recipe)
+    area = figures["challenger"]["auc"]["low"]
+    # What no histogram shows makes a champion err as well, and what learned from it is no better.
+    if unsure and (not_better or not aged or area is None or area <= recipe.first_auc):
         return Outcome.SHADOW, [on, *said, "That is too uncertain to replace the champion."]
     more = figures["difference"]["grey_zone"]
     if more["low"] is not None and more["low"] > recipe.more_work:
         words = f"But {more['value']:.1%} more would be left to experts {_between(more['low'], more['high'])}."
         return Outcome.SHADOW, [on, *said, words]
+    if unsure:
+        return Outcome.PROMOTED, [on, *said, f"It is not surely worse, and the champion has aged: {'; '.join(aged)}."]
     return Outcome.PROMOTED, [on, *said, "It is not worse, and knows more."]
+
+
+def _aged(champion: Mapping[str, Any], around: Circumstances, recipe: Recipe) -> list[str]:
+    """In words, what the champion surely no longer does as it did when it was calibrated, at its own thresholds."""
+    promised = read_guarantee(around.champion_guarantee or {})
+    found = []
+    for side in ("pollution", "loss"):
+        limits = [each.limit for each in promised.promises if each.side == side]
+        shown = champion.get("decided_between", {}).get(side)
+        if limits and shown and shown["low"] is not None and shown["low"] > max(limits):
+            found.append(f"its {side} is {_percent(shown)} on these runs, and it promises {100 * max(limits):.3g}%")
+    known = [part for part in promised.strata if part.automatic is not None]
+    decided = champion.get("decided_between", {}).get("automatic")
+    if known and decided and decided["high"] is not None:
+        was = float(np.average([part.automatic for part in known], weights=[part.lumisections for part in known]))
+        if decided["high"] < was - recipe.more_work:
+            found.append(f"it decides {_percent(decided)} of them by itself, {was:.1%} when it was calibrated")
+    return found
+
+
+def _percent(figure: Mapping[str, float]) -> str:
+    return f"{figure['value']:.1%} ({CONFIDENCE:.0%} between {figure['low']:.1%} and {figure['high']:.1%})"
 
 
 def _between(low: float, high: float) -> str:
@@ -188,6 +222,9 @@ def measure(bench: Bench, recipe: Recipe) -> dict[str, Any]:
             found[each][name] = interval
     for each, verdicts in bench.verdicts.items():
         found[each]["decided"] = _decided(bench, verdicts)
+    # The challenger's thresholds were chosen on these runs, so of it no interval would mean what it says.
+    if "champion" in found and "champion" in bench.verdicts and bench.runs > 1:
+        found["champion"]["decided_between"] = _decided_between(bench, bench.verdicts["champion"])
     return found
 
 
@@ -196,7 +233,25 @@ def _decided(bench: Bench, verdicts: Array) -> dict[str, float]:
     from mlcore.evaluate import confusion
 
     table = confusion(verdicts, bench.label, bench.weight)
-    return {name: round(getattr(table, name), 5) for name in ("automatic", "pollution", "loss")}
+    return {name: round(getattr(table, name), 5) for name in DECIDED}
+
+
+def _decided_between(bench: Bench, verdicts: Array) -> dict[str, dict[str, float | None]]:
+    """The same with intervals."""
+    from mlcore.evaluate import confusion, intervals_over_runs
+
+    def figures(rows: Array) -> list[float]:
+        weight = None if bench.weight is None else bench.weight[rows]
+        table = confusion(verdicts[rows], bench.label[rows], weight)
+        return [getattr(table, name) for name in DECIDED]
+
+    found = intervals_over_runs(figures, bench.run, confidence=CONFIDENCE, repeats=REPEATS)
+    return {name: _numbers(each) for name, each in zip(DECIDED, found, strict=True)}
+
+
+def _numbers(interval: tuple[float, float, float]) -> dict[str, float | None]:
+    value, low, high = (round(number, 5) if np.isfinite(number) else None for number in interval)
+    return {"value": value, "low": low, "high": high}
 
 
 Figure = Callable[[Array, Array], float]
@@ -235,11 +290,8 @@ def _intervals(bench: Bench, figure: Figure, count: int) -> list[dict[str, float
 
     if bench.runs < 2:
         return [{"value": None, "low": None, "high": None}] * count
-    found = []
-    for numbers in intervals_over_runs(figures, bench.run, confidence=CONFIDENCE, repeats=REPEATS):
-        value, low, high = (round(number, 5) if np.isfinite(number) else None for number in numbers)
-        found.append({"value": value, "low": low, "high": high})
-    return found
+    found = intervals_over_runs(figures, bench.run, confidence=CONFIDENCE, repeats=REPEATS)
+    return [_numbers(interval) for interval in found]
 
 
 def _range(figure: Mapping[str, float | None]) -> str:

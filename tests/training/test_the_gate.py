@@ -82,6 +82,44 @@ def test_where_too_little_can_be_said_it_scores_in_shadow() -> None:
     assert "Too little to compare on" in ruling.words
 
 
+def aged(data: Bench, *, unsure: float = 0.0, wrong: float = 0.0) -> Bench:
+    """With a champion that leaves so many to experts now, and calls so many of the good bad."""
+    rng = np.random.default_rng(3)
+    verdict = np.where(data.label == 1, 1, 0)
+    verdict[(data.label == 0) & (rng.random(data.run.size) < wrong)] = 1
+    verdict[rng.random(data.run.size) < unsure] = 2
+    return replace(data, verdicts={"champion": verdict})
+
+
+def test_a_champion_that_has_aged_is_followed_by_one_that_is_not_surely_worse() -> None:
+    """What is usual moves, and thresholds do not: that shows in what it decides, not in the order of its scores."""
+    uncertain = bench(challenger=2.4, champion=2.6, runs=8)
+    assert rule(aged(uncertain), AROUND, RECIPE).outcome == Outcome.SHADOW, "it does what it did"
+    ruling = rule(aged(uncertain, unsure=0.6), AROUND, RECIPE)
+    assert ruling.outcome == Outcome.PROMOTED
+    assert "It is not surely worse, and the champion has aged: it decides 4" in ruling.words
+    assert "80.0% when it was calibrated" in ruling.words
+    loses = {**PROMISES["parts"][0], "loss": {**side(0.05, 0.9), "side": "loss"}}
+    around = replace(AROUND, champion_guarantee=PROMISES | {"parts": [loses]})
+    ruling = rule(aged(uncertain, wrong=0.2), around, RECIPE)
+    assert ruling.outcome == Outcome.PROMOTED
+    assert "on these runs, and it promises 5%" in ruling.words
+    assert rule(aged(uncertain, wrong=0.2), AROUND, RECIPE).outcome == Outcome.SHADOW, "loss was not promised"
+
+
+def test_an_aged_champion_is_not_followed_by_a_worse_one() -> None:
+    assert rule(aged(bench(challenger=1.0, champion=5.0), unsure=0.9), AROUND, RECIPE).outcome == Outcome.REJECTED
+    little = replace(RECIPE, worse_auc=0.5, worse_precision=0.9)
+    ruling = rule(aged(bench(challenger=2.0, champion=5.0), unsure=0.9), AROUND, little)
+    assert ruling.outcome == Outcome.SHADOW, "surely worse, by no more than the recipe allows"
+    blind, strict = aged(bench(challenger=0.4, champion=0.4), unsure=0.9), replace(RECIPE, worse_auc=0.001)
+    assert rule(blind, AROUND, strict).outcome == Outcome.SHADOW, "what neither can see is no reason to prefer one"
+    assert rule(blind, AROUND, replace(strict, first_auc=0.5)).outcome == Outcome.PROMOTED
+    lost = replace(AROUND, challenger_guarantee=PROMISES_NOTHING, mode=Mode.AUTO)
+    ruling = rule(aged(bench(challenger=2.4, champion=2.6, runs=8), unsure=0.6), lost, RECIPE)
+    assert ruling.outcome == Outcome.SHADOW, "the promise that people rely on would be lost all the same"
+
+
 def test_nothing_is_promoted_where_a_promise_that_counts_would_be_lost() -> None:
     good = bench(challenger=5.0, champion=3.0)
     loses = replace(AROUND, challenger_guarantee=PROMISES_NOTHING)
