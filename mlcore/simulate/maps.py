@@ -133,6 +133,17 @@ def hadronic_calorimeter() -> Geometry:
     return Geometry("Hcal/occupancy", axes, profile, exposure, 0.01, 0.0011, (8, 4), "jets")
 
 
+def hadronic_barrel() -> Geometry:
+    """The first depth of the barrel of the hadronic calorimeter, 32 x 72 towers; all are there. Read without zero
+    suppression: a tower gives nearly the same number of hits in every event, whatever the pile-up."""
+    axes = (Axis.regular("ieta", 32, -16.0, 16.0, label="tower in eta"), _phi(72))
+    eta = np.abs(axes[0].centres)[:, None] * np.ones((32, 72))
+    return Geometry(
+        "HcalBarrel/digisDepth1", axes, _normalised(1.0 + 0.1 * (eta / 16) ** 2), (eta / 32) ** 2, 0.04, 0.0003,
+        (8, 4), "jets",
+    )  # fmt: skip
+
+
 def muon_chamber(width: int = 60, *, station: int = 1, random_state: int = 0) -> Geometry:
     """12 layers x `width` wires (47 to 96). Layers are staggered, so some lack up to two wires at either end, and the
     last one there is covered in part only; hits fall with the station and lean to one side of the chamber."""
