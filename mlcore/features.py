@@ -14,6 +14,10 @@ from .errors import ShapeError
 from .histograms import HistogramBlock, numbers
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
+#: a column that holds the prescale of another one is named so
+PRESCALE = "prescale:"
+#: and the quantity that it comes from is the element of the other with this behind it
+PRESCALE_OF = "/prescale"
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +134,34 @@ def bin_features(blocks: Sequence[HistogramBlock]) -> FeatureTable:
             FeatureTable(np.column_stack([roots, entries]), names, (block.element,) * len(names), block.conditions)
         )
     return FeatureTable.beside(tables)
+
+
+def quantities(blocks: Sequence[HistogramBlock]) -> FeatureTable:
+    """Elements of one bin as columns: a number per lumisection, such as a trigger rate, is a histogram of one bin.
+
+    A column is named as its element, and `prescale:X` where the element is `X/prescale`; it belongs to the physics
+    object of its block, a prescale to that of what it prescales. (n, blocks); NaN for what is missing. Raises
+    ShapeError when there is no block, for one with more bins, when lumisections differ or an element comes twice.
+    """
+    if not blocks:
+        raise ShapeError("features: there is no quantity whose values could be taken.")
+    groups = {block.element: block.physics_object or block.element for block in blocks}
+    names, of = [], []
+    for block in blocks:
+        if not is_quantity(block):
+            raise ShapeError(f"{block.element}: a quantity is a histogram of one bin, this one has {block.bins}.")
+        if not np.array_equal(block.conditions.key, blocks[0].conditions.key):
+            raise ShapeError("features: quantities have different lumisections; align them first.")
+        element = block.element.removesuffix(PRESCALE_OF)
+        names.append(block.element if element == block.element else PRESCALE + element)
+        of.append(groups.get(element, groups[block.element]))
+    values = np.column_stack([np.where(block.missing, np.nan, block.totals) for block in blocks])
+    return FeatureTable(values, tuple(names), tuple(of), blocks[0].conditions)
+
+
+def is_quantity(block: HistogramBlock) -> bool:
+    """Whether it holds one number per lumisection, which has no shape."""
+    return all(count == 1 for count in block.bins)
 
 
 def _quantiles(edges: FloatArray, counts: FloatArray, total: FloatArray) -> FloatArray:

@@ -35,6 +35,10 @@ class SameRecipe(Conflict):
     """The system has this recipe already."""
 
 
+class RecipeUnsuited(Conflict):
+    """The system has no element that a detector of the recipe looks at."""
+
+
 class TooFewLabels(Conflict):
     """There is not enough to learn from; the message says what is missing."""
 

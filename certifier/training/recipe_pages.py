@@ -14,8 +14,9 @@ from certifier.accounts import permissions
 from certifier.accounts.models import System, User
 
 from . import services
-from .errors import ReasonNeeded, RecipeNotFound, SameRecipe
+from .errors import ReasonNeeded, RecipeNotFound, RecipeUnsuited, SameRecipe
 from .models import RecipeChoice
+from .needs import elements_of, lack_of
 from .recipes import BY_NAME, RECIPES, chosen_recipe
 
 
@@ -30,7 +31,7 @@ def recipe(request: HttpRequest, code: str) -> HttpResponse:
         wanted, reason = (request.POST.get(name, "").replace("\0", "") for name in ("recipe", "reason"))
         try:
             row = services.choose_recipe(actor=cast("User", request.user), system=system, recipe=wanted, reason=reason)
-        except (ReasonNeeded, RecipeNotFound, SameRecipe) as refusal:
+        except (ReasonNeeded, RecipeNotFound, RecipeUnsuited, SameRecipe) as refusal:
             wrong = str(refusal)
         else:
             messages.success(
@@ -38,10 +39,11 @@ def recipe(request: HttpRequest, code: str) -> HttpResponse:
                 f"From its next training on, models of {system.code} are made as “{BY_NAME[row.recipe].title}”.",
             )
             return redirect("training:system", code=system.code)
+    elements = elements_of(system)
     history = RecipeChoice.objects.filter(system=system).order_by("-id")
     context = {
         "system": system,
-        "recipes": RECIPES,
+        "recipes": [(each, lack_of(each, system, elements)) for each in RECIPES],
         "chosen": chosen_recipe(system),
         "history": [(row, BY_NAME.get(row.recipe)) for row in history],
         "wanted": wanted,

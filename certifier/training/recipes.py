@@ -1,7 +1,8 @@
 """The recipes that a coordinator can choose for a system: what its models are made of, by name.
 
 A recipe is a part of `mlcore.pipeline.SystemConfig`. Which one a system has is a row of `RecipeChoice`; none means
-`standard`. What TRAINING_RECIPE sets for the installation still counts above it. docs/recipes.md describes each.
+`standard`. What TRAINING_RECIPE sets for the installation still counts above it. docs/recipes.md describes each, and
+`needs` says what a system must have for it.
 """
 
 from __future__ import annotations
@@ -13,23 +14,30 @@ from typing import Any, Final
 from django.db.models import Max
 
 from certifier.accounts.models import System
+from certifier.monitoring.models import Element
 
 from .errors import RecipeNotFound
 from .models import RecipeChoice
+from .needs import ANY, MAPS, OBJECTS, QUANTITIES, SEVERAL, SIGNALS, TIMES, Needs, looks_at
 
 STANDARD: Final = "standard"
 
 
 @dataclass(frozen=True)
 class NamedRecipe:
-    """`needs` says in words what a system must have for it; `source` is the paper or talk that it follows."""
+    """`source` is the paper or talk that it follows."""
 
     name: str
     title: str
     words: str
-    needs: str = "histograms of any kind"
+    needs: Needs = ANY
     source: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    def looks_at(self, element: Element) -> bool:
+        """Whether any of its detectors would."""
+        # Those of the standard are for histograms of every kind.
+        return any(looks_at(each, element) for each in self.config.get("detectors", ({},)))
 
 
 def _detector(name: str, **columns: Any) -> dict[str, Any]:
@@ -72,7 +80,7 @@ RECIPES: Final[tuple[NamedRecipe, ...]] = (
             "A convolutional autoencoder of occupancy maps with spatial and time correction beside the pulls, with "
             "boosted trees above. Learns for minutes."
         ),
-        needs="histograms of two axes",
+        needs=MAPS,
         source="arXiv:2309.10157",
         config={
             "detectors": [_detector("conv_autoencoder", axes=2), _detector("pulls", axes=2), _detector("pulls", axes=1)]
@@ -85,7 +93,7 @@ RECIPES: Final[tuple[NamedRecipe, ...]] = (
             "One autoencoder over the bins of all histograms of one axis at once: what happens to one of them must "
             "agree with what happens to the others. Pulls beside it, boosted trees above."
         ),
-        needs="several histograms of one axis",
+        needs=SEVERAL,
         source="CMS DP-2023/032: one autoencoder for each element",
         config={
             "detectors": [
@@ -102,7 +110,7 @@ RECIPES: Final[tuple[NamedRecipe, ...]] = (
             "A network with one branch per physics object, joined so that one that sees a fault is enough: what is "
             "bad names the object that sees it. Learns from labels of the whole."
         ),
-        needs="histograms of several physics objects",
+        needs=OBJECTS,
         source="arXiv:1711.07051",
         config={"classifier": "channel_net"},
     ),
@@ -115,6 +123,63 @@ RECIPES: Final[tuple[NamedRecipe, ...]] = (
         ),
         source="ALICE TPC: 217 parameters, 26 components, a random forest",
         config={"classifier": "tpc_forest"},
+    ),
+    NamedRecipe(
+        name="hot-and-dead",
+        title="Good, hot or dead",
+        words=(
+            "A convolutional classifier of maps that learns from good ones with hot and dead regions put in, of any "
+            "size and anywhere, so it needs no bad ones. Pulls beside it, boosted trees above."
+        ),
+        needs=MAPS,
+        source="G. Fidalgo, maps of the hadronic calorimeter of CMS, 2018",
+        config={
+            "detectors": [_detector("occupancy_cnn", axes=2), _detector("pulls", axes=2), _detector("pulls", axes=1)]
+        },
+    ),
+    NamedRecipe(
+        name="rates",
+        title="Rates from luminosity",
+        words=(
+            "Quantities such as trigger rates, forecast from luminosity and pile-up at the level of the run, prescales "
+            "known: what lies outside its quantiles is odd. Histograms are held against their reference; boosted trees "
+            "above."
+        ),
+        needs=QUANTITIES,
+        config={
+            "detectors": [
+                _detector("rates", quantities=True),
+                _detector("pulls", axes=1),
+                _detector("pulls", axes=2),
+            ]
+        },
+    ),
+    NamedRecipe(
+        name="pulses",
+        title="Pulsed signals",
+        words=(
+            "Signals of slow control that repeat, as a pulsed magnet does: followed in phase, speed and height, and "
+            "forecast reading by reading. Boosted trees above."
+        ),
+        needs=SIGNALS,
+        config={"detectors": [_detector("pulses", axes=1, unit="s")], "shape_features": False},
+    ),
+    NamedRecipe(
+        name="phase",
+        title="Phase of the read-out",
+        words=(
+            "Times of hits of which a part comes some ticks of the clock early or late, added up over the run so far. "
+            "Pulls beside it, boosted trees above."
+        ),
+        needs=TIMES,
+        source="level-1 phases of the ALICE EMCAL",
+        config={
+            "detectors": [
+                _detector("phase", axes=1, unit="ns"),
+                _detector("pulls", axes=1),
+                _detector("pulls", axes=2),
+            ]
+        },
     ),
     NamedRecipe(
         name="no-labels",

@@ -24,9 +24,10 @@ from certifier.precert.rules import LONGEST_REASON
 from certifier.precert.selectors import models_of_system
 from certifier.runs.changes import announce
 
-from .errors import PauseConflict, ReasonNeeded, SameRecipe
+from .errors import PauseConflict, ReasonNeeded, RecipeUnsuited, SameRecipe
 from .gate import Ruling
 from .models import Outcome, Pause, RecipeChoice, Training
+from .needs import elements_of, lack_of
 from .recipes import chosen_recipe, find_recipe
 from .sample import Plan
 from .selectors import KIND, key_of, pause_of
@@ -91,7 +92,8 @@ def resume(*, actor: User | None, system: System, reason: str) -> Pause:
 def choose_recipe(*, actor: User | None, system: System, recipe: str, reason: str) -> RecipeChoice:
     """Let the models of a system be made by another recipe from its next training on, for a reason; coordinators.
 
-    Its champion stays until a model of the new recipe passes the gate. Raises RecipeNotFound, SameRecipe, ReasonNeeded.
+    Its champion stays until a model of the new recipe passes the gate. Raises RecipeNotFound, SameRecipe, ReasonNeeded,
+    and RecipeUnsuited where none of the system's elements is what the recipe looks at.
     """
     with unit_of_work(actor) as unit:
         permissions.require(permissions.can_train(actor))
@@ -101,6 +103,9 @@ def choose_recipe(*, actor: User | None, system: System, recipe: str, reason: st
         before = chosen_recipe(system)
         if chosen == before:
             raise SameRecipe(f"{system.code} has the recipe “{chosen.title}” already.")
+        lack = lack_of(chosen, system, elements_of(system))
+        if lack is not None and lack.is_refused:
+            raise RecipeUnsuited(f"{lack.words} Choose another recipe, or send such elements first.")
         newest = RecipeChoice.objects.filter(system=system).aggregate(newest=Max("number"))["newest"] or 0
         row = RecipeChoice.objects.create(
             system=system,

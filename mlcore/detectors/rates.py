@@ -16,13 +16,11 @@ from scipy.special import ndtri
 
 from mlcore.conditions import BoolArray, Conditions, FloatArray, IntArray
 from mlcore.errors import MlcoreError, TooFewData
-from mlcore.features import FeatureTable
+from mlcore.features import PRESCALE, FeatureTable
 
 from .base import Detector
 from .residuals import NormalScores, RunFilter, in_order
 
-#: columns that hold the prescale of another column are named so
-PRESCALE = "prescale:"
 _LAG = 20
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Any
@@ -22,6 +23,9 @@ class DetectorConfig:
     elements : patterns like `EcalBarrel/*`; a table of features is called `features`.
     axes : only histograms of so many axes; None for any.
     together : one copy for all these histograms, whose bins it gets side by side as a table (`bin_features`).
+    quantities : one copy for all elements of one bin, which it gets as columns of a table (`features.quantities`); no
+        other detector looks at these.
+    unit : only histograms whose first axis has this unit; None for any.
     """
 
     name: str
@@ -29,6 +33,8 @@ class DetectorConfig:
     elements: tuple[str, ...] = ("*",)
     axes: int | None = None
     together: bool = False
+    quantities: bool = False
+    unit: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "elements", tuple(self.elements))
@@ -48,6 +54,12 @@ class DetectorConfig:
 
     def takes(self, element: str) -> bool:
         return any(fnmatchcase(element, pattern) for pattern in self.elements)
+
+    def looks_at(self, element: str, axes: Sequence[tuple[int, str]]) -> bool:
+        """Whether it is meant for an element with these axes, each as its number of bins and its unit."""
+        if not self.takes(element) or self.quantities != all(bins == 1 for bins, _ in axes):
+            return False
+        return (self.axes is None or len(axes) == self.axes) and (self.unit is None or axes[0][1] == self.unit)
 
 
 def _tuples(value: Any) -> Any:

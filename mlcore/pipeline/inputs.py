@@ -10,19 +10,33 @@ import numpy as np
 
 from mlcore.conditions import BoolArray, Conditions, IntArray
 from mlcore.errors import MlcoreError, ShapeError
-from mlcore.features import FeatureTable, bin_features
+from mlcore.features import FeatureTable, bin_features, quantities
 from mlcore.histograms import HistogramBlock
 
 Data = HistogramBlock | FeatureTable
 #: the name under which the table of features goes
 TABLE = "features"
-#: the bins of several elements as one table go under `bins of one & other`
-TOGETHER, AND = "bins of ", " & "
+#: the bins of several elements as one table go under `bins of one & other`, elements of one bin under `quantities of`
+TOGETHER, QUANTITIES, AND = "bins of ", "quantities of ", " & "
+#: names of so many elements are written out
+_FEW = 3
 
 
 def elements_of(name: str) -> tuple[str, ...]:
-    """The elements of which an input consists: itself, or those whose bins it puts side by side."""
-    return tuple(name.removeprefix(TOGETHER).split(AND)) if name.startswith(TOGETHER) else (name,)
+    """The elements of which an input consists: itself, or those that it puts side by side."""
+    for several in (TOGETHER, QUANTITIES):
+        if name.startswith(several):
+            return tuple(name.removeprefix(several).split(AND))
+    return (name,)
+
+
+def spoken(name: str) -> str:
+    """The name of an input in a sentence: of many elements the first ones and how many more."""
+    names = elements_of(name)
+    if len(names) <= _FEW:
+        return name
+    several = TOGETHER if name.startswith(TOGETHER) else QUANTITIES
+    return f"{several}{', '.join(names[:2])} and {len(names) - 2} more"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +58,12 @@ class Inputs:
         """A block, the table, or a table of the bins of several blocks; None where something is missing."""
         if element == TABLE:
             return self.table
-        if not element.startswith(TOGETHER):
+        if not element.startswith((TOGETHER, QUANTITIES)):
             return self.blocks.get(element)
         parts = [self.blocks.get(name) for name in elements_of(element)]
         found = [block for block in parts if block is not None]
-        return bin_features(found) if len(found) == len(parts) else None
+        side_by_side = bin_features if element.startswith(TOGETHER) else quantities
+        return side_by_side(found) if len(found) == len(parts) else None
 
     def given(self, values: Any) -> Any:
         """Rows back in the order in which they were given."""

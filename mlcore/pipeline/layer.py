@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
+from scipy.special import expit, log_ndtr
 
 from mlcore.conditions import BoolArray, Conditions, FloatArray, IntArray
 from mlcore.detectors.base import Detector
@@ -19,7 +19,7 @@ from mlcore.histograms import Axis, HistogramBlock
 from mlcore.splits import run_folds
 
 from .config import DetectorConfig
-from .inputs import AND, TABLE, TOGETHER, Inputs, elements_of
+from .inputs import AND, QUANTITIES, TABLE, TOGETHER, Inputs, elements_of, spoken
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -87,6 +87,23 @@ class Layer:
             return {name: np.asarray(expit(scores[:, place])) for place, name in enumerate(names)}
         return {}
 
+    def odd_quantities(self, inputs: Inputs) -> dict[int, tuple[tuple[str, ...], tuple[str, ...], FloatArray]]:
+        """By place of a member that looks at quantities and can tell which is odd: their names, their groups, and
+        (n, k) -log10 of how often a good lumisection lies as far outside its forecast, either way."""
+        found = {}
+        for place, member in enumerate(self.members):
+            table = inputs.get(member.element) if member.element.startswith(QUANTITIES) else None
+            if not isinstance(table, FeatureTable) or not hasattr(member.detector, "pulls"):
+                continue
+            try:
+                pulls = member.detector.pulls(table)
+            except IncompatibleBinning:
+                continue
+            names = member.detector.columns_
+            groups = tuple(table.groups[table.names.index(name)] for name in names)
+            found[place] = (names, groups, -(log_ndtr(-np.abs(pulls)) + np.log(2.0)) / np.log(10.0))
+        return found
+
     @property
     def titles(self) -> list[str]:
         return [member.title for member in self.members]
@@ -138,27 +155,27 @@ def _group(inputs: Inputs, element: str) -> str:
     """The physics object in which an input counts, that of its blocks where they have one in common; else its name."""
     blocks = [inputs.blocks.get(name) for name in elements_of(element)]
     objects = {"" if block is None else block.physics_object for block in blocks}
-    return objects.pop() or element if len(objects) == 1 else element
+    return objects.pop() or spoken(element) if len(objects) == 1 else spoken(element)
 
 
 def _elements(inputs: Inputs, config: DetectorConfig) -> list[str]:
     """What a detector gets a copy for: every input, or one name for all histograms that it is to see together."""
-    if not config.together:
+    if not config.together and not config.quantities:
         return [*inputs.blocks, *([TABLE] if inputs.table is not None else [])]
-    wanted = [
-        name
-        for name, block in inputs.blocks.items()
-        if config.takes(name) and (config.axes is None or len(block.axes) == config.axes)
-    ]
-    return [TOGETHER + AND.join(wanted)] if wanted else []
+    wanted = [name for name, block in inputs.blocks.items() if _looks_at(config, block)]
+    return [(QUANTITIES if config.quantities else TOGETHER) + AND.join(wanted)] if wanted else []
+
+
+def _looks_at(config: DetectorConfig, block: HistogramBlock) -> bool:
+    return config.looks_at(block.element, [(axis.bins, axis.unit) for axis in block.axes])
 
 
 def _suits(config: DetectorConfig, detector: Detector, element: str, data: Any) -> bool:
-    if config.together:
+    if config.together or config.quantities:
         return detector.consumes == "table"
-    if not config.takes(element) or isinstance(data, HistogramBlock) != (detector.consumes == "block"):
-        return False
-    return config.axes is None or (isinstance(data, HistogramBlock) and len(data.axes) == config.axes)
+    if isinstance(data, HistogramBlock):
+        return detector.consumes == "block" and _looks_at(config, data)
+    return detector.consumes == "table" and config.takes(element) and config.axes is None and config.unit is None
 
 
 def fit_layer(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from mlcore.conditions import BoolArray, Conditions, FloatArray
 from mlcore.evaluate import BAD, GOOD, UNSCORED, UNSURE
 from mlcore.explain import OddBin, PastCase
 from mlcore.stretches import Segment, Stretch, segments
+
+from .inputs import QUANTITIES, spoken
 
 if TYPE_CHECKING:
     from .inputs import Inputs
@@ -134,15 +137,43 @@ class Scores:
         return segments(self.verdict, self.conditions)
 
     def odd_elements(self, row: int, *, most: int = 5) -> tuple[OddElement, ...]:
-        """The elements that stand out most, the oddest first; each once, by the detector that finds it oddest."""
+        """The elements that stand out most, the oddest first; each once, by the detector that finds it oddest. Of
+        quantities that were looked at together those that lie outside their forecast."""
         values = np.nan_to_num(self.elements[row], nan=-1.0)
         found: dict[str, OddElement] = {}
         for place in np.argsort(-values, kind="stable"):
-            if values[place] < ODD or len(found) == most:
+            if values[place] < ODD or len(found) >= most:
                 break
             detector, element, group = self.members[place]
-            found.setdefault(element, OddElement(element, detector, group, float(values[place])))
-        return tuple(found.values())
+            for odd in self._odd_quantities(int(place), row) or [OddElement(element, detector, group, values[place])]:
+                found.setdefault(odd.element, replace(odd, score=float(odd.score)))
+        return tuple(found.values())[:most]
+
+    def _odd_quantities(self, member: int, row: int) -> list[OddElement]:
+        """The oddest first, one at least; none where the member is no table of quantities that says which is odd."""
+        name, element, _ = self.members[member]
+        told = self._quantities.get(member) if element.startswith(QUANTITIES) else None
+        if told is None:
+            return []
+        names, groups, scores = told
+        here = scores[self._place[row]]
+        order = [place for place in np.argsort(-np.nan_to_num(here, nan=-1.0)) if here[place] > 0]
+        return [
+            OddElement(names[place], name, groups[place], float(here[place]))
+            for rank, place in enumerate(order)
+            if rank == 0 or here[place] >= ODD
+        ]
+
+    @cached_property
+    def _quantities(self) -> dict[int, tuple[tuple[str, ...], tuple[str, ...], FloatArray]]:
+        """By member, the quantities that it looks at, their physics objects, and (n, k) -log10 of how often a good
+        lumisection lies as far outside its forecast, in the order of the inputs."""
+        return self.model.layer_.odd_quantities(self.inputs)
+
+    @cached_property
+    def _place(self) -> npt.NDArray[np.int64]:
+        """(n,) where each lumisection is among the inputs, which are in order of time."""
+        return self.inputs.conditions.rows_of(self.conditions)
 
     def evidence(self, row: int, *, features: bool = False) -> Evidence:
         """What speaks for the verdict on this row. `features` adds SHAP values of the classifier (loads shap)."""
@@ -158,4 +189,4 @@ class Scores:
 
 
 def _few(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(map(spoken, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

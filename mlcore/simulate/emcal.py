@@ -15,7 +15,7 @@ from mlcore.conditions import Conditions, FloatArray, IntArray
 from mlcore.histograms import Axis, HistogramBlock
 
 SPECTRUM = Axis.regular("energy", 40, 0.1, 10.1)
-TIME = Axis.regular("time", 100, -100.0, 100.0)
+TIME = Axis.regular("time", 100, -100.0, 100.0, unit="ns")
 TICK = 25.0
 #: of the pulse: samples, ns between them, rise in ns, noise in ADC counts
 SAMPLES, SPACING, TAU, NOISE = 10, 100.0, 235.0, 2.0

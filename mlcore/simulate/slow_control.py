@@ -48,7 +48,7 @@ def slow_control(seed: int, *, runs: int, length: int = 40, faulty: bool = False
         time=1.7e9 + 86_400.0 * np.repeat(np.arange(runs), length) + 60.0 * np.tile(np.arange(length), runs),
     )  # fmt: skip
     readings = np.vstack([part[0] for part in parts])
-    axis = Axis.regular("second", SECONDS, 0.0, float(SECONDS))
+    axis = Axis.regular("second", SECONDS, 0.0, float(SECONDS), unit="s")
     limit = float(np.sqrt(np.mean([part[2] for part in parts])))
     return SlowControl(
         HistogramBlock(ELEMENT, (axis,), readings, conditions), np.concatenate([part[1] for part in parts]), limit

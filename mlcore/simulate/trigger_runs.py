@@ -14,13 +14,12 @@ import numpy as np
 from scipy.special import logsumexp
 
 from mlcore.conditions import BoolArray, Conditions, FloatArray, IntArray
-from mlcore.features import FeatureTable
+from mlcore.features import PRESCALE, PRESCALE_OF, FeatureTable
+from mlcore.histograms import Axis, HistogramBlock
 
 from .machine import MOST_BUNCHES, instantaneous, pileup_in_fill
 from .rates import CHAINS, DISPERSION, ITEMS, NAMES, PARENT
 
-#: columns that hold the prescale of an item or chain are named so
-PRESCALE = "prescale:"
 SECONDS = 60.0
 #: factor on the rate while something is wrong
 STRENGTHS = (0.6, 0.75, 1.3, 1.6)
@@ -73,6 +72,23 @@ def rate_runs(seed: int, *, runs: int, length: int = 120) -> RateRuns:
     groups = tuple(ITEMS[place].name for place in PARENT)
     names = (*NAMES, *(PRESCALE + name for name in NAMES))
     return RateRuns(FeatureTable(values, names, groups * 2, conditions), labels.astype(np.int64), steps > 0, belief)
+
+
+def as_elements(table: FeatureTable, *, folder: str = "Trigger") -> list[HistogramBlock]:
+    """The columns as monitoring elements of one bin, as `mlcore.features.quantities` reads them: `Trigger/L1_EM3`, and
+    `Trigger/L1_EM3/prescale` where it ever changes; a prescale that is not there is 1."""
+    found = []
+    for place, name in enumerate(table.names):
+        is_prescale, of = name.startswith(PRESCALE), name.removeprefix(PRESCALE)
+        values = table.values[:, place]
+        if is_prescale and (values == 1.0).all():
+            continue
+        axis = Axis("prescale", np.array([0.0, 1.0])) if is_prescale else Axis("rate", np.array([0.0, 1.0]), unit="Hz")
+        element = f"{folder}/{of}{PRESCALE_OF}" if is_prescale else f"{folder}/{of}"
+        found.append(
+            HistogramBlock(element, (axis,), values[:, None], table.conditions, physics_object=table.groups[place])
+        )
+    return found
 
 
 def _run(

@@ -16,12 +16,14 @@ from certifier.training.errors import ReasonNeeded, RecipeNotFound, SameRecipe
 from certifier.training.models import LEARNED, Outcome, RecipeChoice
 from certifier.training.recipe import recipe_of
 from certifier.training.recipes import BY_NAME, RECIPES, chosen_recipe
-from tests.training import world
+from tests.training import other_systems, world
 
 pytestmark = pytest.mark.django_db
 Page = Callable[[User | None], Client]
 WHY = "The detector changes from week to week."
 OF_ALL = world.RECIPE["*"]
+# Trained in test_recipes_of_other_systems.py, on what they are for.
+OF_OTHER_SYSTEMS = frozenset(other_systems.SEASONS)
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def test_another_recipe_is_something_new_to_learn(lar: System, chi: User) -> Non
 
 # What is learned does not depend on the database, and every recipe takes seconds.
 @pytest.mark.sqlite
-@pytest.mark.parametrize("name", [each.name for each in RECIPES])
+@pytest.mark.parametrize("name", [each.name for each in RECIPES if each.name not in OF_OTHER_SYSTEMS])
 @pytest.mark.usefixtures("not_set_for_all")
 def test_every_recipe_makes_a_model_of_what_it_names(lar: System, chi: User, name: str) -> None:
     world.season(lar)
