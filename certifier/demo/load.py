@@ -30,7 +30,7 @@ from certifier.review.shift_notes import write_note
 from certifier.runs import services as runs
 from certifier.runs.models import Run
 
-from . import catalogue, checklists, histograms, history, months, notes, people, signatures, world
+from . import catalogue, checklists, histograms, history, months, notes, others, people, signatures, world
 from .clock import standing_at
 from .history import Visit
 from .notes import Note
@@ -39,6 +39,7 @@ from .signatures import Act
 Say = Callable[[str], None]
 Happening = Visit | Act | Note
 
+LAST_HOUR = timedelta(hours=1)
 FIRST_TAG_AT = world.at(20, 12, 0)
 SECOND_TAG_AT = world.at(28, 12, 0)
 PERIOD_K, PERIODS_KL = "350013-350361", "350013-350771"
@@ -156,7 +157,9 @@ class Loader:
         """Entries and signatures in the order of time, and in between what a coordinator does."""
         self.say("the months before, week by week")
         facts = {"project": world.PROJECT, "period": "J"}
-        months.play(self.users, EXPRESS, facts)
+        played = months.play(self.users, EXPRESS, facts)
+        others.Before(played.season.runs, self.users, EXPRESS).play(played.season.week_begins(months.WEEKS) - LAST_HOUR)
+        others.show({run.number: run for run in self.runs}, EXPRESS)
         self.say("entries, sign-offs, tags and lists")
         chi = self.users[people.COORDINATOR]
         self.until(checklists.WRITTEN_AT)

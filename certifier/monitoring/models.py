@@ -35,6 +35,11 @@ class Element(models.Model):
     def is_map(self) -> bool:
         return len(self.axes) == 2
 
+    @property
+    def is_quantity(self) -> bool:
+        """Whether it is one number per lumisection, which has no shape."""
+        return all(count == 1 for count in self.bins)
+
 
 class Part(AppendOnlyModel):
     """The histograms of one element that came together for a dataset: one row group of a Parquet file.

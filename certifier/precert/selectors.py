@@ -92,6 +92,12 @@ def models_of_system(system: System) -> SystemModels:
     return found
 
 
+def champion_of(system: System) -> ModelVersion | None:
+    """Its champion alone, whatever mode the system is in. One query."""
+    acts = Promotion.objects.filter(system=system).order_by("id").select_related("version__system", "champion__system")
+    return Standing(list(acts)).champion
+
+
 def find_version(pk: int) -> ModelVersion:
     """Raises ModelNotFound."""
     found = ModelVersion.objects.filter(pk=pk).select_related("system").first() if 0 < pk < 2**63 else None

@@ -13,10 +13,14 @@ from django.utils import timezone
 from certifier.accounts import permissions
 from certifier.accounts.models import System, User
 from certifier.audit.unit import Unit, unit_of_work
+from certifier.lumi import LumiSet
+from certifier.monitoring.models import Element
+from certifier.ops import jobs
+from certifier.ops.models import Job
 from certifier.runs.changes import announce
 from certifier.runs.models import Dataset
 
-from . import files, rules, selectors
+from . import files, looks, rules, selectors
 from .errors import ActRefused, NotPossibleNow
 from .models import PACKED, Finding, Mode, ModelVersion, Promotion, Scoring, State, SystemMode
 from .rules import LONGEST_REASON, Standing
@@ -290,6 +294,25 @@ def _tell(unit: Unit, row: Scoring, judgement: Judgement) -> None:
 
 
 # --- what all of them do --------------------------------------------------------------------------------------
+
+
+def ask_to_look(
+    *, actor: User, version: ModelVersion, dataset: Dataset, element: Element, lumisections: LumiSet
+) -> Job:
+    """Let a worker work out what a model expects of an element; whoever may read. A job that waits or runs stays."""
+    permissions.require(permissions.can_view(actor))
+    arguments = {
+        "model": version.pk, "run": dataset.run.number, "dataset": dataset.name, "element": element.path,
+        "lumisections": str(lumisections),
+    }  # fmt: skip
+    key = looks.key_of(version, dataset, element, str(lumisections))
+    return jobs.start(looks.LOOK, key=key, arguments=arguments, actor=actor)
+
+
+def ask_for_curves(*, actor: User, version: ModelVersion) -> Job:
+    """Let a worker read from a model how its networks learned; whoever may read."""
+    permissions.require(permissions.can_view(actor))
+    return jobs.start(looks.CURVES, key=looks.key_of_curves(version), arguments={"model": version.pk}, actor=actor)
 
 
 def _lock(system: System) -> Standing:

@@ -8,6 +8,7 @@ app_name = "precert"
 urlpatterns = [
     path("", views.models, name="models"),
     path("<int:pk>/", views.model, name="model"),
+    path("<int:pk>/curves/", views.curves, name="curves"),
     path("<int:pk>/promote/", views.promote, name="promote"),
     path("<int:pk>/shadow/", views.shadow, name="shadow"),
     path("<int:pk>/retire/", views.retire, name="retire"),

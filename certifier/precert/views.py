@@ -8,16 +8,16 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from certifier.accounts import permissions
 from certifier.accounts.models import System, User
 
-from . import model_words, selectors, services
+from . import curves_chart, looks, model_words, selectors, services
 from .errors import ActRefused, NotPossibleNow
 from .guarantee import Guarantee, read_guarantee
 from .hiding import DRAWN, Shown, shown_to
@@ -28,6 +28,7 @@ from .selectors import SystemModels
 SHOWN_VERSIONS = 8
 SCORINGS_PER_PAGE = 25
 ACTS_SHOWN = 12
+EVERY_S = 2
 # Marks of the design for what a model is to its system.
 MARKS = {
     State.CHAMPION: "good",
@@ -149,8 +150,31 @@ def model(request: HttpRequest, pk: int) -> HttpResponse:
         "scored": [(row, _counts(row)) for row in shown_to(request.user, version, page)],
         "acts": [act for act in reversed(models_.standing.acts) if act.version_id == version.pk][:ACTS_SHOWN],
         "may_manage": permissions.can_manage_models(request.user),
+        **_learned(version),
     }
     return render(request, "precert/model.html", context)
+
+
+def _learned(version: ModelVersion) -> dict[str, Any]:
+    """How its networks learned, as far as a worker has read it from the model."""
+    if not looks.learned_by_epochs(version):
+        return {"learned": None}
+    asked = looks.asked(looks.CURVES, looks.key_of_curves(version))
+    return {"learned": asked, "curves": curves_chart.figure(asked.result) if asked.result else None, "every": EVERY_S}
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def curves(request: HttpRequest, pk: int) -> HttpResponse:
+    """The card of training curves; asking for them is a POST."""
+    permissions.require(permissions.can_view(request.user))
+    version = selectors.find_version(pk)
+    if not looks.learned_by_epochs(version):
+        raise Http404(f"{version} has no network that keeps how it learned.")
+    if request.method == "POST":
+        services.ask_for_curves(actor=cast("User", request.user), version=version)
+        return redirect(f"{reverse('precert:model', args=[pk])}#curves")
+    return render(request, "precert/_curves.html", {"version": version, **_learned(version)})
 
 
 def _counts(row: Shown) -> list[int]:

@@ -6,9 +6,9 @@ for says so, and can be chosen: the elements may come with the next run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from certifier.accounts.models import System
 from certifier.monitoring.models import Element
@@ -37,36 +37,22 @@ def _some(fits: Callable[[Element], bool], *, least: int = 1) -> Callable[[Seque
     return lambda elements: sum(1 for each in elements if fits(each)) >= least
 
 
-def is_quantity(element: Element) -> bool:
-    """Whether it is one number per lumisection, which has no shape."""
-    return all(count == 1 for count in element.bins)
-
-
-def looks_at(detector: Mapping[str, Any], element: Element) -> bool:
-    """Whether a detector of a recipe is meant for an element: `DetectorConfig.looks_at` of mlcore, without what that
-    loads."""
-    unit = element.axes[0]["unit"]
-    return (
-        bool(detector.get("quantities", False)) == is_quantity(element)
-        and detector.get("axes") in {None, len(element.axes)}
-        and detector.get("unit") in {None, unit}
-    )
-
-
 def _is_line(element: Element, *, unit: str | None = None, bins: int = 2) -> bool:
     """One axis with so many bins at least, in a unit."""
     return len(element.axes) == 1 and element.bins[0] >= bins and unit in (None, element.axes[0]["unit"])
 
 
 def _objects(elements: Sequence[Element]) -> bool:
-    return len({each.physics_object for each in elements if each.physics_object and not is_quantity(each)}) > 1
+    return len({each.physics_object for each in elements if each.physics_object and not each.is_quantity}) > 1
 
 
-ANY: Final = Needs("histograms of any kind", _some(lambda each: not is_quantity(each)))
-MAPS: Final = Needs("histograms of two axes", _some(lambda each: len(each.axes) == 2 and not is_quantity(each)))
+ANY: Final = Needs("histograms of any kind", _some(lambda each: not each.is_quantity))
+MAPS: Final = Needs("histograms of two axes", _some(lambda each: len(each.axes) == 2 and not each.is_quantity))
 SEVERAL: Final = Needs("several histograms of one axis", _some(_is_line, least=2))
 OBJECTS: Final = Needs("histograms of several physics objects", _objects)
-QUANTITIES: Final = Needs("quantities, which are histograms of one bin, and luminosity", _some(is_quantity))
+QUANTITIES: Final = Needs(
+    "quantities, which are histograms of one bin, and luminosity", _some(lambda each: each.is_quantity)
+)
 SIGNALS: Final = Needs("readings along a time in s", _some(lambda each: _is_line(each, unit="s", bins=4)))
 TIMES: Final = Needs("histograms of times in ns", _some(lambda each: _is_line(each, unit="ns", bins=8)))
 

@@ -15,10 +15,11 @@ from django.db.models import Max
 
 from certifier.accounts.models import System
 from certifier.monitoring.models import Element
+from certifier.precert.looks import looks_at
 
 from .errors import RecipeNotFound
 from .models import RecipeChoice
-from .needs import ANY, MAPS, OBJECTS, QUANTITIES, SEVERAL, SIGNALS, TIMES, Needs, looks_at
+from .needs import ANY, MAPS, OBJECTS, QUANTITIES, SEVERAL, SIGNALS, TIMES, Needs
 
 STANDARD: Final = "standard"
 
@@ -142,8 +143,8 @@ RECIPES: Final[tuple[NamedRecipe, ...]] = (
         title="Rates from luminosity",
         words=(
             "Quantities such as trigger rates, forecast from luminosity and pile-up at the level of the run, prescales "
-            "known: what lies outside its quantiles is odd. Histograms are held against their reference; boosted trees "
-            "above."
+            "known: what lies outside its quantiles, or all of them together, is odd. Histograms are held against "
+            "their reference. No classifier above: the forecast's own odds of a fault are better where faults are few."
         ),
         needs=QUANTITIES,
         config={
@@ -151,7 +152,8 @@ RECIPES: Final[tuple[NamedRecipe, ...]] = (
                 _detector("rates", quantities=True),
                 _detector("pulls", axes=1),
                 _detector("pulls", axes=2),
-            ]
+            ],
+            "classifier": "none",
         },
     ),
     NamedRecipe(

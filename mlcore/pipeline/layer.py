@@ -89,7 +89,7 @@ class Layer:
 
     def odd_quantities(self, inputs: Inputs) -> dict[int, tuple[tuple[str, ...], tuple[str, ...], FloatArray]]:
         """By place of a member that looks at quantities and can tell which is odd: their names, their groups, and
-        (n, k) -log10 of how often a good lumisection lies as far outside its forecast, either way."""
+        (n, k) -log10 of how often any of the k lies as far outside its forecast in a good lumisection, either way."""
         found = {}
         for place, member in enumerate(self.members):
             table = inputs.get(member.element) if member.element.startswith(QUANTITIES) else None
@@ -101,7 +101,8 @@ class Layer:
                 continue
             names = member.detector.columns_
             groups = tuple(table.groups[table.names.index(name)] for name in names)
-            found[place] = (names, groups, -(log_ndtr(-np.abs(pulls)) + np.log(2.0)) / np.log(10.0))
+            scores = -(log_ndtr(-np.abs(pulls)) + np.log(2.0 * len(names))) / np.log(10.0)
+            found[place] = (names, groups, np.maximum(scores, 0.0))
         return found
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -140,34 +140,34 @@ class Scores:
         """The elements that stand out most, the oddest first; each once, by the detector that finds it oddest. Of
         quantities that were looked at together those that lie outside their forecast."""
         values = np.nan_to_num(self.elements[row], nan=-1.0)
+        candidates: list[OddElement] = []
+        for place, (detector, element, group) in enumerate(self.members):
+            several = self._odd_quantities(place, row)
+            if several is not None:
+                candidates += several
+            elif values[place] >= ODD:
+                candidates.append(OddElement(element, detector, group, float(values[place])))
         found: dict[str, OddElement] = {}
-        for place in np.argsort(-values, kind="stable"):
-            if values[place] < ODD or len(found) >= most:
-                break
-            detector, element, group = self.members[place]
-            for odd in self._odd_quantities(int(place), row) or [OddElement(element, detector, group, values[place])]:
-                found.setdefault(odd.element, replace(odd, score=float(odd.score)))
+        for odd in sorted(candidates, key=lambda each: -each.score):
+            found.setdefault(odd.element, odd)
         return tuple(found.values())[:most]
 
-    def _odd_quantities(self, member: int, row: int) -> list[OddElement]:
-        """The oddest first, one at least; none where the member is no table of quantities that says which is odd."""
+    def _odd_quantities(self, member: int, row: int) -> list[OddElement] | None:
+        """Those that lie outside their forecast; where none does by itself and all together are odd, the oddest. None
+        where the member is no table of quantities that says which is odd."""
         name, element, _ = self.members[member]
         told = self._quantities.get(member) if element.startswith(QUANTITIES) else None
         if told is None:
-            return []
+            return None
         names, groups, scores = told
-        here = scores[self._place[row]]
-        order = [place for place in np.argsort(-np.nan_to_num(here, nan=-1.0)) if here[place] > 0]
-        return [
-            OddElement(names[place], name, groups[place], float(here[place]))
-            for rank, place in enumerate(order)
-            if rank == 0 or here[place] >= ODD
-        ]
+        here = np.nan_to_num(scores[self._place[row]], nan=-1.0)
+        least = float(min(ODD, here.max())) if self.elements[row, member] >= ODD else ODD
+        return [OddElement(names[at], name, groups[at], float(here[at])) for at in np.flatnonzero(here >= least)]
 
     @cached_property
     def _quantities(self) -> dict[int, tuple[tuple[str, ...], tuple[str, ...], FloatArray]]:
-        """By member, the quantities that it looks at, their physics objects, and (n, k) -log10 of how often a good
-        lumisection lies as far outside its forecast, in the order of the inputs."""
+        """By member, the quantities that it looks at, their physics objects, and (n, k) -log10 of how often any of them
+        lies as far outside its forecast in a good lumisection, in the order of the inputs."""
         return self.model.layer_.odd_quantities(self.inputs)
 
     @cached_property

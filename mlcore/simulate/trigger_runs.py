@@ -74,6 +74,27 @@ def rate_runs(seed: int, *, runs: int, length: int = 120) -> RateRuns:
     return RateRuns(FeatureTable(values, names, groups * 2, conditions), labels.astype(np.int64), steps > 0, belief)
 
 
+def rates_of(conditions: Conditions, rng: np.random.Generator, *, factor: FloatArray | None = None) -> FeatureTable:
+    """Rates and prescales of a run of which luminosity and pile-up are known, lumisections of a minute.
+
+    factor (n, items and chains) : on the rates, where something is wrong. The prescales follow the pile-up down, as for
+    a full machine, from its largest value on.
+    """
+    pileup = np.maximum(conditions.pileup, 1e-6)
+    bunches = conditions.luminosity / (SECONDS * instantaneous(pileup, 1))
+    ahead = np.maximum.accumulate(pileup[::-1])[::-1]
+    before = _prescales(ahead, MOST_BUNCHES)
+    after = np.vstack([before[1:], before[-1:]])
+    share = rng.uniform(0.1, 0.9, (len(pileup), 1))
+    level = rng.normal(0.0, LEVEL, len(NAMES)) + np.cumsum(rng.normal(0.0, WANDER, before.shape), axis=0)
+    expected = _raw(pileup, bunches[:, None]) * np.exp(level) * (share / before + (1.0 - share) / after) * SECONDS
+    excess = rng.gamma(DISPERSION, 1.0 / DISPERSION, (len(pileup), len(ITEMS)))[:, PARENT]
+    counts = rng.poisson(expected * excess * (1.0 if factor is None else factor))
+    groups = tuple(ITEMS[place].name for place in PARENT)
+    names = (*NAMES, *(PRESCALE + name for name in NAMES))
+    return FeatureTable(np.hstack([counts / SECONDS, before]), names, groups * 2, conditions)
+
+
 def as_elements(table: FeatureTable, *, folder: str = "Trigger") -> list[HistogramBlock]:
     """The columns as monitoring elements of one bin, as `mlcore.features.quantities` reads them: `Trigger/L1_EM3`, and
     `Trigger/L1_EM3/prescale` where it ever changes; a prescale that is not there is 1."""
@@ -122,7 +143,7 @@ def _run(
     return conditions, np.hstack([counts / SECONDS, before]), (state >= 0).astype(int), changed.astype(int), belief
 
 
-def _raw(pileup: FloatArray, bunches: int) -> FloatArray:
+def _raw(pileup: FloatArray, bunches: int | FloatArray) -> FloatArray:
     """(n, columns) rates in Hz before any prescale."""
     mu = pileup[:, None]
     linear, quadratic, floor = (np.asarray([item[k] for item in ITEMS], dtype=float) for k in (1, 2, 3))

@@ -11,13 +11,26 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 from django.db.models import Max
+from django.test import Client
 
 from certifier.accounts.demo_accounts import parse
 from certifier.accounts.models import Role, System, User
 from certifier.audit.models import AuditEvent
 from certifier.defects.models import Defect, Entry, LogicVersion, Source, Tag
 from certifier.defects.selectors import run_defects
-from certifier.demo import catalogue, checklists, finish, load, months, notes, people, showcase, signatures, world
+from certifier.demo import (
+    catalogue,
+    checklists,
+    finish,
+    load,
+    months,
+    notes,
+    others,
+    people,
+    showcase,
+    signatures,
+    world,
+)
 from certifier.goodruns.contents import content_of
 from certifier.goodruns.models import GoodRunList, Origin, RunSummary
 from certifier.lumi import LumiSet
@@ -29,6 +42,7 @@ from certifier.review.models import Checklist, Item, ItemState, Kind, ShiftNote,
 from certifier.review.selectors import sign_off_state
 from certifier.runs.models import Change, Lumisection, Run
 from certifier.training.models import Outcome, Training
+from certifier.training.recipes import chosen_recipe
 from certifier.watch.models import Check
 from certifier.watch.services import newest_check
 
@@ -236,7 +250,8 @@ def test_it_signs_in_the_right_order() -> None:
     assert len(rows) - len(before) == len(signatures.acts(list(world.runs())))
     # Of the months before, each system signs the express stage of what it read by hand, once.
     assert len(before) == len(set(before)) > 4 * months.LEARNING[0] * 2
-    assert {(system, stage) for _, system, stage in before} == {("LAR", "express"), ("PIXEL", "express")}
+    signed = {"LAR", "PIXEL", *others.RECIPES}
+    assert {(system, stage) for _, system, stage in before} == {(system, "express") for system in signed}
     assert [row.at for row in rows] == sorted(row.at for row in rows)
 
 
@@ -265,11 +280,43 @@ def test_its_models_find_in_the_showcase_what_people_recorded_there() -> None:
 def test_its_systems_learned_on_sundays_and_the_gate_gave_reasons() -> None:
     rows = list(Training.objects.select_related("system").order_by("id"))
     assert [row.at for row in rows] == sorted(row.at for row in rows)
-    assert {row.system.code for row in rows} == {"LAR", "PIXEL"}
+    assert {row.system.code for row in rows} == {"LAR", "PIXEL", *others.RECIPES}
     assert all(row.at < datetime(2018, 5, 7, tzinfo=UTC) and row.at.weekday() == 6 for row in rows)
     assert all(row.words for row in rows)
     outcomes = {row.outcome for row in rows}
     assert {Outcome.PROMOTED, Outcome.SHADOW, Outcome.REJECTED} <= outcomes
+
+
+def test_level_1_rates_show_the_wrong_key_that_the_sign_off_asks_about(client: Client) -> None:
+    assert chosen_recipe(System.objects.get(code="TRIG_L1")).name == "rates"
+    (verdict,) = [each for each in verdicts_of_run(run_number(350549)) if each.system.code == "TRIG_L1"]
+    assert verdict.scoring is not None
+    flagged = verdict.bad | verdict.unsure
+    assert flagged <= others.WRONG_KEY
+    assert len(flagged) >= 8
+    (finding,) = verdict.scoring.findings.all()
+    assert finding.evidence["elements"][0]["element"] == "Trigger/L1/L1_EM3"
+    for number in (350361, 350558):
+        (other,) = [each for each in verdicts_of_run(run_number(number)) if each.system.code == "TRIG_L1"]
+        assert not other.bad | other.unsure
+    client.force_login(User.objects.get(username="jon"))
+    page = client.get("/runs/350549/?system=TRIG_L1").content.decode()
+    assert "Trigger/L1/L1_EM3" in page
+
+
+def test_the_map_of_towers_shows_what_is_recorded_and_what_nobody_has_seen() -> None:
+    assert chosen_recipe(System.objects.get(code="TILE")).name == "hot-and-dead"
+    for number, wrong in ((350531, others.NO_COVER), (world.SHOWCASE, others.HOT)):
+        (verdict,) = [each for each in verdicts_of_run(run_number(number)) if each.system.code == "TILE"]
+        assert wrong <= verdict.bad
+        assert len(verdict.bad - wrong) <= 2
+        assert len(verdict.good) > 300
+    recorded = run_defects(run_number(350531), defects=[others.UNCOVERED]).defects
+    assert [each.present for each in recorded] == [others.NO_COVER]
+    said = LumiSet()
+    for each in run_defects(run_number(world.SHOWCASE), systems=["TILE"]).defects:
+        said |= LumiSet() if each.virtual else each.present
+    assert not said & others.HOT
 
 
 def test_automation_of_the_pixel_detector_was_stopped_by_the_audit() -> None:

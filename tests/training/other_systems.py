@@ -117,6 +117,12 @@ def live(system: System, taken: Taken, *, left: int = 4) -> list[tuple[Dataset, 
     return waiting
 
 
+def send(taken: Taken, number: int) -> None:
+    """The histograms of one run."""
+    blocks = [block.select(block.conditions.run == number) for block in taken.blocks]
+    monitoring.ingest(actor=None, run=number, dataset=DATASET, blocks=blocks)
+
+
 def _take(system: System, taken: Taken, number: int) -> tuple[Run, LumiSet]:
     rows = np.flatnonzero(taken.conditions.run == number)
     conditions = taken.conditions.select(rows)
@@ -129,8 +135,7 @@ def _take(system: System, taken: Taken, number: int) -> tuple[Run, LumiSet]:
     if columns:
         runs.put_lumisections(actor=None, run=number, columns=columns)
     runs.put_dataset(actor=None, run=number, name=DATASET, stage="express")
-    blocks = [block.select(rows) for block in taken.blocks]
-    monitoring.ingest(actor=None, run=number, dataset=DATASET, blocks=blocks)
+    send(taken, number)
     for element in Element.objects.filter(system=None):
         monitoring.change_element(actor=None, element=element, system=system.code)
     bad = LumiSet.from_numbers(conditions.lumisection[taken.labels[rows] == 1].tolist())

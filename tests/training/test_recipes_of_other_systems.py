@@ -14,11 +14,12 @@ from django.test import Client
 from certifier.accounts.models import System, User
 from certifier.audit.models import AuditEvent
 from certifier.monitoring.models import Element
+from certifier.precert.looks import looks_at
 from certifier.precert.scoring import score_dataset
 from certifier.training import services
 from certifier.training.errors import RecipeUnsuited
 from certifier.training.models import Outcome, RecipeChoice
-from certifier.training.needs import elements_of, lack_of, looks_at
+from certifier.training.needs import elements_of, lack_of
 from certifier.training.recipes import BY_NAME, RECIPES
 from mlcore.evaluate import auc
 from mlcore.pipeline import DetectorConfig

@@ -194,6 +194,8 @@ class ElementPage:
         """Numbers of what is drawn."""
         if self.shown is None:
             return []
+        if self.element.is_quantity:
+            return self._facts_of_quantity()
         chosen = self.block.select(self.rows)
         whole = chosen.stacked(len(chosen)).select(slice(len(chosen) - 1, None))
         axis = self.element.axes[0]
@@ -207,6 +209,12 @@ class ElementPage:
         if self.shown.pull is not None and self.shown.worst is not None:
             rows.append(("largest pull", f"{self.shown.pull:+.1f} at {self.bin_words(self.shown.worst)}"))
         return rows
+
+    def _facts_of_quantity(self) -> list[tuple[str, str]]:
+        values, axis = self.block.totals[self.rows], self.element.axes[0]
+        unit = f" {axis['unit']}" if axis["unit"] else ""
+        sizes = (("mean", values.mean()), ("smallest", values.min()), ("largest", values.max()))
+        return [(f"{words} {axis['name']}", f"{value:,.5g}{unit}") for words, value in sizes]
 
     def bin_words(self, place: int) -> str:
         """`energy 11.6 to 12 GeV`; of a map all its axes."""
@@ -236,7 +244,14 @@ class ElementPage:
         return list(SHOWN.items()) if self.compared is not None else [("counts", SHOWN["counts"])]
 
     @property
+    def quantity(self) -> str:
+        """What is drawn per lumisection: as asked for; of one number there is nothing but itself."""
+        return "entries" if self.element.is_quantity else self.view.quantity
+
+    @property
     def quantities(self) -> list[tuple[str, str]]:
+        if self.element.is_quantity:
+            return [("entries", self.quantity_words)]
         return [(value, words) for value, words in QUANTITIES.items() if value != PULLS or self.compared is not None]
 
     @property
@@ -252,7 +267,7 @@ class ElementPage:
     @property
     def overlay(self) -> dict[str, Any] | None:
         """For Plotly; None where there is nothing to draw."""
-        if self.shown is None:
+        if self.shown is None or self.element.is_quantity:
             return None
         drawn = figures.map_ if len(self.element.axes) > 1 else figures.overlay
         return drawn(self.element, self.shown.counts, self.shown.mean, self.shown.pulls, self.view.panel)
@@ -280,7 +295,7 @@ class ElementPage:
     @property
     def picture(self) -> dict[str, Any] | None:
         """Lumisections by bins of the first axis, for Plotly."""
-        if not len(self.columns):
+        if self.element.is_quantity or not len(self.columns):
             return None
         bins = self.element.bins
         counts = _along_first(self.columns.counts, bins)
@@ -331,10 +346,12 @@ class ElementPage:
     def quantity_words(self) -> str:
         axis = self.element.axes[0]
         unit = f" [{axis['unit']}]" if axis["unit"] else ""
-        if self.view.quantity == "bin":
+        if self.element.is_quantity:
+            return f"{axis['name']}{unit}"
+        if self.quantity == "bin":
             return f"entries at {self.bin_words(self.bin)}"
         return {"mean": f"mean {axis['name']}{unit}", "spread": f"standard deviation{unit}"}.get(
-            self.view.quantity, QUANTITIES[self.view.quantity]
+            self.quantity, QUANTITIES[self.quantity]
         )
 
     @cached_property
@@ -351,17 +368,17 @@ class ElementPage:
         block = self.block
         if not len(block):
             return None
-        if self.view.quantity == "entries":
+        if self.quantity == "entries":
             return block.totals
-        if self.view.quantity == "bin":
+        if self.quantity == "bin":
             return np.asarray(block.flat[:, self.bin], dtype=np.float64)
-        if self.view.quantity == "pull":
+        if self.quantity == "pull":
             found = self.compare(np.asarray(block.flat, dtype=np.float64), np.arange(len(block)), range(len(block)))
             if found is None:
                 return None
             largest = np.argmax(np.abs(found[1]), axis=1)
             return np.asarray(np.take_along_axis(found[1], largest[:, None], axis=1)[:, 0])
-        return comparison.means(block) if self.view.quantity == "mean" else comparison.spreads(block)
+        return comparison.means(block) if self.quantity == "mean" else comparison.spreads(block)
 
     @property
     def profile(self) -> Profile:

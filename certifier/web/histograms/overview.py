@@ -46,6 +46,8 @@ class Row:
     pull: float | None
     # For the lane: shade 1 to 3 and the lumisections that have it.
     shades: Sequence[tuple[LumiSet, int]]
+    # Of a quantity, which has no shape, its value in each lumisection of the run.
+    course: Sequence[float | None] = ()
 
     @property
     def is_wrong(self) -> bool:
@@ -156,6 +158,7 @@ class Overview:
             pulls=drawn,
             pull=float(drawn[np.argmax(np.abs(drawn))]) if drawn is not None and shown else None,
             shades=_shades(steps, pulls) if pulls is not None else (),
+            course=_course(block, self.looking.run.last_lumisection) if element.is_quantity else (),
         )
 
     def _worst(self, steps: Windows, pulls: Any | None) -> LumiSet:
@@ -177,6 +180,11 @@ class Overview:
         codes = {code for code in self.systems if code} if self.system is None else {self.system}
         mine = [defect for defect in self.looking.defects if defect.system in codes]
         return sorted(mine, key=lambda defect: (not defect.intolerable, defect.defect))[:MOST_DEFECTS]
+
+
+def _course(block: HistogramBlock, last: int) -> list[float | None]:
+    known = dict(zip(block.conditions.lumisection.tolist(), block.totals.tolist(), strict=True))
+    return [known.get(number) for number in range(1, last + 1)]
 
 
 def _shades(steps: Windows, pulls: Any) -> list[tuple[LumiSet, int]]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from certifier.accounts import permissions
-from certifier.accounts.models import System
+from certifier.accounts.models import System, User
 from certifier.monitoring import selectors
 from certifier.web.views import kept, varied, wants_part
 
+from .champion import ChampionLook
 from .element_page import ElementPage, View
 from .forms import CatalogueForm
 from .looking import Looking, Options
@@ -61,7 +63,30 @@ def element(request: HttpRequest, number: int, path: str) -> HttpResponse:
     permissions.require(permissions.can_view(request.user))
     looking = Looking(number, Options.of(request.GET))
     page = ElementPage(looking, path, View.of(request.GET))
-    context = {"looking": looking, "page": page, "run": looking.run, "kept": kept(request, *KEPT)}
+    context = {
+        "looking": looking,
+        "page": page,
+        "run": looking.run,
+        "kept": kept(request, *KEPT),
+        "champion": ChampionLook.of(looking, page.element),
+    }
     if wants_part(request, ELEMENT):
         return varied(render(request, "histograms/_element.html", context))
     return varied(render(request, "histograms/element.html", context))
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def champion(request: HttpRequest, number: int, path: str) -> HttpResponse:
+    """What the champion expects of an element in a run: asked for here, worked out by a worker, looked after here."""
+    permissions.require(permissions.can_view(request.user))
+    looking = Looking(number, Options.of(request.GET))
+    look = ChampionLook.of(looking, looking.element(path).element)
+    if look is None:
+        raise Http404(f"No champion has more to say of {path} in run {number} than its verdicts.")
+    if request.method == "POST":
+        look.ask(cast("User", request.user))
+        where = reverse("histograms:element", args=[number, path])
+        return redirect(f"{where}{kept(request, *KEPT)}#champion")
+    context = {"champion": look, "run": looking.run, "kept": kept(request, *KEPT)}
+    return render(request, "histograms/_champion.html", context)

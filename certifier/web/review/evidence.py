@@ -83,7 +83,7 @@ class Evidence:
     @cached_property
     def heat(self) -> Heat | None:
         """The worst element around the item, bins that are far from what is expected in red."""
-        if not self.rows:
+        if not self.rows or self.rows[0].element.is_quantity:
             return None
         worst = self.rows[0].element
         where = self.item.lumisections
