@@ -1,6 +1,7 @@
 """What a histogram should look like under given conditions, with an uncertainty per bin.
 
-Each bin's share of the histogram is regressed on pile-up, number of events and age; slopes are shrunk towards none by
+Each bin's share of the histogram is regressed on pile-up, number of events and age, where wished on luminosity and the
+length of the run as well; slopes are shrunk towards none by
 what all bins say together (empirical Bayes), so a bin with few hits borrows from the others. Weights fall for counts
 that do not fit, so that a training sample with some bad lumisections in it still gives the healthy histogram. What
 fluctuates more than Poisson is measured per bin and given as a variance.
@@ -23,6 +24,9 @@ from mlcore.histograms import HistogramBlock
 Floats = npt.NDArray[np.floating[Any]]
 
 COLUMNS = ("pileup", "pileup²", "luminosity", "log events", "time")
+#: what a shape may depend on besides: luminosity at the same pile-up (more bunches, or a better live time), and how
+#: long the run had lasted by then, as the logarithm of the lumisection's number
+FURTHER = ("luminosity / pileup", "run length")
 FEWEST = 5
 ROWS_PER_COLUMN = 12
 #: standardised conditions are not believed further away than this from what was trained on
@@ -45,8 +49,8 @@ class Reference(BaseEstimator):  # type: ignore[misc,no-any-unimported]  # sciki
 
     Parameters
     ----------
-    columns : which conditions the shape may depend on; those that are not known or do not vary are left out, and
-        luminosity is used only where pile-up is not known.
+    columns : which conditions the shape may depend on, of COLUMNS and FURTHER; those that are not known or do not vary
+        are left out, and luminosity by itself is used only where pile-up is not known.
     most : largest number of training counts (lumisections x bins) looked at; more lumisections are thinned evenly.
 
     Attributes
@@ -305,12 +309,15 @@ def _usable(block: HistogramBlock, weights: npt.ArrayLike | None) -> tuple[BoolA
 def _raw_columns(conditions: Conditions) -> dict[str, FloatArray]:
     with np.errstate(divide="ignore", invalid="ignore"):
         events = np.where(conditions.events > 0, np.log(conditions.events), np.nan)
+        per_pileup = np.where(conditions.pileup > 0, conditions.luminosity / conditions.pileup, np.nan)
     return {
         "pileup": conditions.pileup,
         "pileup²": conditions.pileup**2,
         "luminosity": conditions.luminosity,
         "log events": events,
         "time": conditions.time,
+        "luminosity / pileup": per_pileup,
+        "run length": np.log(conditions.lumisection),
     }
 
 

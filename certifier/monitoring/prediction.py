@@ -19,6 +19,8 @@ from .comparison import FLOOR, FloatArray
 from .models import Element, Part
 
 RUNS: Final = 3
+# In how many runs the length of the run is seen to matter, and not something else of a run.
+RUNS_OF_LENGTH: Final = 8
 
 
 class Predicted:
@@ -36,23 +38,29 @@ class Predicted:
         return mean, np.sqrt((deviation / np.maximum(mean, 1e-9)) ** 2 + FLOOR**2)
 
 
-def runs_before(run: Run, element: Element) -> list[int]:
+def runs_before(run: Run, element: Element, *, by_length: bool = False) -> list[int]:
     """The runs that a prediction for `run` learns from: the last before it that have the element."""
     rows = Part.objects.filter(element=element, dataset__run__number__lt=run.number).order_by()
     numbers = rows.values_list("dataset__run__number", flat=True).distinct().order_by("-dataset__run__number")
-    return sorted(numbers[:RUNS])
+    return sorted(numbers[: RUNS_OF_LENGTH if by_length else RUNS])
 
 
-def predict(block: HistogramBlock, element: Element, runs: Sequence[int]) -> Predicted | None:
+def predict(
+    block: HistogramBlock, element: Element, runs: Sequence[int], *, by_length: bool = False
+) -> Predicted | None:
     """What `block` should look like; None when the runs have too few histograms to tell. Bad lumisections among them
-    are recognised by their disagreement and teach nothing."""
-    from mlcore.reference import Reference
+    are recognised by their disagreement and teach nothing.
+
+    by_length : given luminosity and the length of the run by then as well, and not pile-up alone.
+    """
+    from mlcore.reference import COLUMNS, FURTHER, Reference
 
     known = selectors.histograms_of_runs(element, runs)
     if not known or not len(block):
         return None
     try:
-        reference = Reference().fit(HistogramBlock.concatenate(known))
+        columns = (*COLUMNS, *FURTHER) if by_length else COLUMNS
+        reference = Reference(columns=columns).fit(HistogramBlock.concatenate(known))
     except TooFewData:
         return None
     totals = reference.totals_of(block)

@@ -191,7 +191,7 @@ def test_an_element_steps_through_its_lumisections(world: None, page: Page, ben:
     assert "11 ›" in outside
 
 
-@pytest.mark.parametrize("against", ["reference", "run", "predicted"])
+@pytest.mark.parametrize("against", ["reference", "run", "predicted", "predicted-length"])
 @pytest.mark.parametrize("path", [ENERGY, MAP])
 def test_an_element_is_held_against_what_one_chooses(
     world: None, page: Page, ben: User, path: str, against: str
@@ -201,6 +201,7 @@ def test_an_element_is_held_against_what_one_chooses(
         "reference": "run 350440, mean",
         "run": "the rest of this run",
         "predicted": "predicted, learned from 350440",
+        "predicted-length": "predicted by luminosity, pile-up and run length, learned from 350440",
     }
     assert said[against] in words(html)
     picture = figure(html, "picture-plot")["data"][0]
@@ -309,7 +310,7 @@ def test_people_without_a_role_are_refused(world: None, page: Page, dee: User, u
 @pytest.mark.parametrize(
     "url",
     ["/histograms/", URL, f"{URL}?system=LAR&ls=31-40", f"{URL}{ENERGY}/?ls=31-40&show=pull&quantity=pull",
-     f"{URL}{MAP}/?against=predicted"],
+     f"{URL}{MAP}/?against=predicted", f"{URL}{MAP}/?against=predicted-length"],
 )  # fmt: skip
 def test_a_page_asks_at_most_thirteen_times(
     world: None, page: Page, ben: User, django_assert_max_num_queries: Any, url: str

@@ -19,7 +19,7 @@ from certifier.web.templatetags.histograms import WRONG
 from mlcore.histograms import HistogramBlock
 
 from . import figures, png
-from .looking import ITSELF, NOTHING, PREDICTED, REFERENCE, Looking
+from .looking import BY_LENGTH, ITSELF, NOTHING, PREDICTED, PREDICTIONS, REFERENCE, Looking
 
 PULLS, RATIO = "pull", "ratio"
 SHOWN = {"counts": "counts", "ratio": "observed / expected", "pull": "pulls"}
@@ -140,7 +140,7 @@ class ElementPage:
     def against(self) -> str:
         """What it is held against: as asked for, as far as that is there."""
         wanted = self.looking.against
-        if wanted == PREDICTED and self.predicted is None:
+        if wanted in PREDICTIONS and self.predicted is None:
             return ITSELF
         if wanted == REFERENCE and self.element.path not in self._expected:
             return ITSELF
@@ -148,8 +148,9 @@ class ElementPage:
 
     @cached_property
     def predicted(self) -> Predicted | None:
-        runs = prediction.runs_before(self.looking.run, self.element)
-        return prediction.predict(self.block, self.element, runs) if runs else None
+        by_length = self.looking.against == BY_LENGTH
+        runs = prediction.runs_before(self.looking.run, self.element, by_length=by_length)
+        return prediction.predict(self.block, self.element, runs, by_length=by_length) if runs else None
 
     @cached_property
     def _expected(self) -> dict[str, comparison.Expected]:
@@ -165,7 +166,7 @@ class ElementPage:
         """(g, bins) expected counts and pulls of sums over groups of `rows` (indices) that begin at `starts`."""
         if self.against == NOTHING or not len(counts):
             return None
-        if self.against == PREDICTED and self.predicted is not None:
+        if self.against in PREDICTIONS and self.predicted is not None:
             chosen = Predicted(self.predicted.mean[rows], self.predicted.deviation[rows], self.predicted.runs)
             mean, relative = chosen.summed(starts)
             return mean, comparison.pulls(counts, mean, relative)
@@ -228,16 +229,18 @@ class ElementPage:
 
     @property
     def against_words(self) -> str:
-        if self.against == PREDICTED and self.predicted is not None:
+        if self.against in PREDICTIONS and self.predicted is not None:
             runs = ", ".join(str(run) for run in self.predicted.runs)
-            return f"predicted, learned from {runs}"
+            how = " by luminosity, pile-up and run length" if self.against == BY_LENGTH else ""
+            return f"predicted{how}, learned from {runs}"
         if self.against == ITSELF:
             return "the rest of this run" if self.is_chosen else "the mean of this run"
         return self.looking.line_words
 
     @property
     def choices(self) -> list[tuple[str, str]]:
-        return [*self.looking.choices[:-1], (PREDICTED, "prediction"), self.looking.choices[-1]]
+        predictions = [(PREDICTED, "prediction"), (BY_LENGTH, "prediction by luminosity, pile-up and run length")]
+        return [*self.looking.choices[:-1], *predictions, self.looking.choices[-1]]
 
     @property
     def shown_choices(self) -> list[tuple[str, str]]:

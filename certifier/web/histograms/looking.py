@@ -20,6 +20,9 @@ from certifier.web.run_page import Moment, run_with_facts
 from mlcore.histograms import HistogramBlock
 
 REFERENCE, ITSELF, PREDICTED, NOTHING = "reference", "run", "predicted", "nothing"
+# A prediction that knows luminosity and the length of the run besides pile-up.
+BY_LENGTH = "predicted-length"
+PREDICTIONS = (PREDICTED, BY_LENGTH)
 # A run is shown in about so many steps; a step is this many lumisections at least where there are more.
 STEPS = 72
 
@@ -155,7 +158,7 @@ class Looking:
     def against(self) -> str:
         """What was asked for, as far as it is there; else the reference run, else the run itself."""
         wanted = self.options.against
-        if wanted in {ITSELF, NOTHING, PREDICTED}:
+        if wanted in {ITSELF, NOTHING, *PREDICTIONS}:
             return wanted
         return REFERENCE if self.reference is not None else ITSELF
 
