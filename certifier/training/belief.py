@@ -63,7 +63,8 @@ def _belief(sample: Sample, known: Array, recipe: Recipe, config: SystemConfig) 
 def _scores(sample: Sample, config: SystemConfig) -> Array:
     """(n, k) scores of each lumisection, and of its neighbours, by detectors that learned from other runs."""
     from mlcore.pipeline.inputs import gather
-    from mlcore.pipeline.layer import around, fit_layer
+    from mlcore.pipeline.layer import fit_layer
+    from mlcore.pipeline.neighbours import around
     from mlcore.splits import run_folds
 
     inputs = gather(list(sample.blocks), sample.conditions)

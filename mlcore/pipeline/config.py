@@ -114,7 +114,8 @@ class SystemConfig:
     system : name of the system.
     elements : elements without which no verdict is given; empty for those that nearly always were there in training.
     detectors : see `DetectorConfig`.
-    shape_features : whether mean, width and quantiles of 1D histograms are features of the classifier.
+    shape_features : whether mean, width and quantiles of 1D histograms, less what is usual in their run, are features
+        of the classifier.
     classifier : a supervised detector on tables, by name, or `none`.
     classifier_parameters : for its constructor.
     most_features : the classifier sees at most so many columns, those that separate best one by one.

@@ -7,21 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit, log_ndtr
 
-from mlcore.conditions import BoolArray, Conditions, FloatArray, IntArray
+from mlcore.conditions import BoolArray, FloatArray, IntArray
 from mlcore.detectors.base import Detector
 from mlcore.detectors.ensemble import TailScale
 from mlcore.errors import IncompatibleBinning, ShapeError, TooFewData
-from mlcore.features import FeatureTable, shape_features
+from mlcore.features import FeatureTable
 from mlcore.histograms import Axis, HistogramBlock
 from mlcore.splits import run_folds
 
 from .config import DetectorConfig
 from .inputs import AND, QUANTITIES, TABLE, TOGETHER, Inputs, elements_of, spoken
-
-Floats = npt.NDArray[np.floating[Any]]
+from .neighbours import around
+from .shapes import shape_columns
 
 
 @dataclass
@@ -252,25 +251,6 @@ def folded_scores(
     return found
 
 
-def around(values: Floats, conditions: Conditions, window: int) -> FloatArray:
-    """(n, k) mean over the `window` neighbours on each side in the same run, the row itself left out.
-
-    Rows must be in order of run and lumisection. NaN are left out; NaN where there is no neighbour.
-    """
-    known = np.isfinite(values)
-    filled = np.where(known, values, 0.0)
-    n = len(values)
-    row = np.arange(n)
-    run = conditions.run
-    first = np.maximum(np.searchsorted(run, run, side="left"), row - window)
-    last = np.minimum(np.searchsorted(run, run, side="right"), row + window + 1)
-    total = np.vstack([np.zeros((1, values.shape[1])), np.cumsum(filled, axis=0)])
-    count = np.vstack([np.zeros((1, values.shape[1])), np.cumsum(known, axis=0)])
-    sums = np.maximum(total[last] - total[first] - filled, 0.0)
-    number = count[last] - count[first] - known
-    return np.asarray(np.where(number > 0, sums / np.maximum(number, 1), np.nan))
-
-
 def columns(
     scaled: FloatArray,
     summaries: FloatArray,
@@ -284,8 +264,9 @@ def columns(
     """Everything that a classifier may see of each lumisection, as one table.
 
     Scores of the detectors and of the neighbours, summaries, the largest score of each physics object, how many inputs
-    are missing, shapes of histograms, the table's own columns, and pile-up. Never the time: a model would learn when
-    things broke. Of the shapes only those of elements that occur in `wanted` are worked out, all when it is None.
+    are missing, shapes of histograms beside their run, the table's own columns, and pile-up. Never the time: a model
+    would learn when things broke. Of the shapes only those of elements that occur in `wanted` are worked out, all when
+    it is None.
     """
     titles = [member.title for member in layer.members]
     groups = layer.groups
@@ -303,12 +284,9 @@ def columns(
     parts.append((inputs.conditions.pileup[:, None], ["pile-up"], ["conditions"]))
     if shapes:
         known = {name for element in layer.elements for name in elements_of(element)}
-        for block in inputs.blocks.values():
-            prefix = f"shape {block.element}:"
-            used = wanted is None or any(name.startswith(prefix) for name in wanted)
-            if used and len(block.axes) == 1 and block.element in known:
-                table = shape_features(block)
-                parts.append((table.values, [f"shape {name}" for name in table.names], list(table.groups)))
+        blocks = [block for block in inputs.blocks.values() if len(block.axes) == 1 and block.element in known]
+        for table in shape_columns(blocks, inputs.conditions, window, wanted):
+            parts.append((table.values, list(table.names), list(table.groups)))
     if inputs.table is not None:
         parts.append((inputs.table.values, [f"given {name}" for name in inputs.table.names], list(inputs.table.groups)))
     return FeatureTable(
