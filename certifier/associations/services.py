@@ -1,4 +1,4 @@
-"""The one write of this room: asking for a comparison."""
+"""The writes of this room: asking for a comparison."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from certifier.accounts import permissions
 from certifier.accounts.models import User
 from certifier.ops import jobs
 from certifier.ops.models import Job
+from certifier.runs.selectors import find_run
 
-from .selectors import KIND, key_of
+from .selectors import KIND, SAMPLES, key_of, key_of_samples
 
 
 def ask(*, actor: User, defect: str = "", element: str = "") -> Job:
@@ -15,3 +16,14 @@ def ask(*, actor: User, defect: str = "", element: str = "") -> Job:
     permissions.require(permissions.can_view(actor))
     arguments = {"defect": defect} if defect else {"element": element}
     return jobs.start(KIND, key=key_of(defect=defect, element=element), arguments=arguments, actor=actor)
+
+
+def ask_for_samples(*, actor: User, run: int, against: int, system: str = "", element: str = "") -> Job:
+    """Let a worker say whether a run is like another one, by the elements of a system or by one; whoever may read.
+
+    Raises RunNotFound.
+    """
+    permissions.require(permissions.can_view(actor))
+    arguments = {"run": find_run(run).number, "against": find_run(against).number, "system": system, "element": element}
+    key = key_of_samples(run=run, against=against, system=system, element=element)
+    return jobs.start(SAMPLES, key=key, arguments=arguments, actor=actor)

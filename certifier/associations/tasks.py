@@ -1,4 +1,4 @@
-"""Background work of this room: one comparison. Its result is what the page shows."""
+"""Background work of this room: comparisons. Their results are what the pages show."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from certifier.ops.jobs import JobHandle, background
 
-from .selectors import KIND
+from .selectors import KIND, SAMPLES
 
 
 @background(KIND)
@@ -18,3 +18,11 @@ def compare(job: JobHandle, *, defect: str = "", element: str = "") -> dict[str,
     if defect:
         return computing.of_defect(defect, job.progress)
     return computing.of_element(element, job.progress)
+
+
+@background(SAMPLES)
+def samples(job: JobHandle, *, run: int, against: int, system: str = "", element: str = "") -> dict[str, Any]:
+    """Harmless to repeat, as above."""
+    from .samples import compare_runs
+
+    return compare_runs(run, against, system, element, job.progress)

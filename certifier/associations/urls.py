@@ -7,5 +7,6 @@ from . import views
 app_name = "associations"
 urlpatterns = [
     path("defects/<str:name>/", views.of_defect, name="defect"),
+    path("runs/<int:number>/", views.samples, name="samples"),
     path("elements/<path:path>/", views.of_element, name="element"),
 ]
