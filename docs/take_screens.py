@@ -23,7 +23,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
 ]  # fmt: skip
 WIDTH, HEIGHT, QUALITY = 1280, 900, 62
-SETTLE_MS = 1500
+SETTLE_MS, ANSWER_MS = 1500, 120_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class Shot:
     title: str
     address: str
     user: str = "ada"
+    # A button that asks a worker, where nobody has asked yet, and what is there once the worker has answered.
+    asks: str = ""
+    answered: str = ""
 
 
 # The run whose page the users of ATLAS know stands first.
@@ -57,6 +60,22 @@ SHOTS = (
     Shot("list-diff", "What only one of two lists has", "/good-runs/1/diff/2/"),
     Shot("histograms", "The elements of a run, the oddest first", "/histograms/runs/350479/"),
     Shot("element", "One element, lumisection by lumisection", "/histograms/runs/350479/LAr/EMBA/cellTime/"),
+    Shot(
+        "forecast",
+        "A rate in the bands of its forecast",
+        "/histograms/runs/350549/Trigger/L1/L1_EM3/?ls=40-55",
+        "chi",
+        asks="Work it out",
+        answered="figure[data-plot=champion-plot]",
+    ),
+    Shot(
+        "samples",
+        "Is a run like its reference?",
+        "/associations/runs/350479/?system=LAR",
+        "chi",
+        asks="Compare now",
+        answered="#lines-title",
+    ),
     Shot("trends", "Trends", "/trends/"),
     Shot("trend", "One line draws anything", "/trends/draw/?draw=recorded%20/%20delivered%20:%20start%20:%20pileup"),
     Shot("associations", "Which histograms move with a defect", "/associations/defects/LAR_DATACORRUPT/"),
@@ -105,6 +124,9 @@ def take(browser: Browser, options: Any, theme: Any, user: str) -> None:
         answer = page.goto(shot.address)
         if answer is None or not answer.ok:
             raise SystemExit(f"{shot.address} answered {answer.status if answer else 'nothing'}.")
+        if shot.asks and not page.locator(shot.answered).count():
+            page.get_by_role("button", name=shot.asks).click()
+            page.locator(shot.answered).first.wait_for(timeout=ANSWER_MS)
         page.wait_for_timeout(SETTLE_MS)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             raise SystemExit(f"{shot.address} is wider than {WIDTH} pixels.")
