@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,46 +17,21 @@ from certifier.ops import jobs
 from certifier.ops.models import Job, JobState
 from certifier.precert import looks, services
 from certifier.precert.looking import LEVELS
-from certifier.precert.models import ModelVersion
 from certifier.runs.models import Dataset
-from mlcore.artifacts import save
-from mlcore.pipeline import SystemConfig, train
-from mlcore.simulate import met, slow_control, trigger_runs
+from mlcore.simulate import met, slow_control
+from tests.precert.champions import champion, few_rates
 from tests.training import other_systems
 from tests.training.other_systems import Taken
 
 pytestmark = pytest.mark.django_db
 Page = Callable[[User | None], Client]
 RATE = "Trigger/HLT_mu26_iso"
-FEW = ("Trigger/L1_MU20", "Trigger/L1_EM3", "Trigger/HLT_mu")
-# As little as makes a model.
-SMALL: dict[str, Any] = {
-    "classifier": "none", "refresh": 0, "folds": 2, "gap": 0, "shape_features": False, "shares": [0.4, 0.3, 0.1, 0.2],
-}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs wait until a test does them."""
     monkeypatch.setattr(jobs.perform, "apply_async", lambda *args, **kwargs: None)
-
-
-def champion(system: System, taken: Taken, detector: dict[str, Any]) -> tuple[ModelVersion, Dataset]:
-    """A model of these runs, which are all there, and the newest of them."""
-    (dataset, _), *_ = other_systems.live(system, taken, left=1)
-    config = SystemConfig.from_json({**SMALL, "system": system.code, "detectors": [detector]})
-    folder = Path(tempfile.mkdtemp()) / "model"
-    save(train(list(taken.blocks), taken.labels, config), folder)
-    version = services.register_version(actor=None, system=system, folder=folder)
-    services.promote(actor=None, version=version, reason="The only one there is.")
-    return version, dataset
-
-
-def few_rates() -> Taken:
-    """Five rates in a dozen short runs."""
-    drawn = trigger_runs.rate_runs(2, runs=14, length=20)
-    blocks = [block for block in trigger_runs.as_elements(drawn.table) if block.element.startswith(FEW)]
-    return Taken(blocks, drawn.labels)
 
 
 def do(job: Job) -> dict[str, Any]:
