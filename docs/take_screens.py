@@ -127,6 +127,7 @@ def take(browser: Browser, options: Any, theme: Any, user: str) -> None:
         if shot.asks and not page.locator(shot.answered).count():
             page.get_by_role("button", name=shot.asks).click()
             page.locator(shot.answered).first.wait_for(timeout=ANSWER_MS)
+            page.goto(shot.address)
         page.wait_for_timeout(SETTLE_MS)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             raise SystemExit(f"{shot.address} is wider than {WIDTH} pixels.")

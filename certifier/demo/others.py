@@ -1,10 +1,11 @@
-"""Two systems of the demo whose models are made otherwise: level-1 rates, and a map of the tile calorimeter.
+"""Three systems of the demo whose models are made otherwise: level-1 rates, a map of the tile calorimeter, and times of
+hits in the cathode strips.
 
-Neither is a set of shapes that a reference is held against. A coordinator chooses the recipes `rates` and
-`hot-and-dead`; what the models learn from are the last runs before the demo's own, whose histograms come when it is
-tried and which the experts then read and sign. In the demo's runs the rates show what the sign-off of 350549 asks about
-(prescales that differ from the key in the log, lumisections 40 to 55), and the map what is recorded in 350531 and, in
-the showcase, a hot region that nobody has recorded.
+None is a set of shapes that a reference is held against. A coordinator chooses the recipes `rates`, `hot-and-dead` and
+`phase`; what the models learn from are the last runs before the demo's own, whose histograms come when it is tried and
+which the experts then read and sign. In the demo's runs the rates show what the sign-off of 350549 asks about
+(prescales that differ from the key in the log, lumisections 40 to 55), the map what is recorded in 350531 and, in the
+showcase, a hot region that nobody has recorded, and the times of 350558 that chambers came back out of step.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from certifier.training.services import Asked
 from mlcore.conditions import Conditions
 from mlcore.features import FeatureTable
 from mlcore.histograms import Axis, HistogramBlock
-from mlcore.simulate import rates, trigger_runs
+from mlcore.simulate import emcal, rates, trigger_runs
 from mlcore.simulate.map_faults import Excess, MapFault
 from mlcore.simulate.maps import OccupancyModel, hadronic_barrel
 
@@ -49,20 +50,24 @@ from .clock import standing_at
 from .season import SeasonRun
 
 SEED: Final = 40_055
-TRIGGER, TILE = "TRIG_L1", "TILE"
-OFF, LOST, UNCOVERED = "TRIG_L1_CAL_off", "TILE_EBC_DAQ_PRB", "TILE_EBA_BAD_COVER"
+TRIGGER, TILE, STRIPS = "TRIG_L1", "TILE", "CSC"
+# What the experts record in the runs before, and what is recorded of the map in the demo's own.
+NAMES: Final = {TRIGGER: "TRIG_L1_CAL_off", TILE: "TILE_EBC_DAQ_PRB", STRIPS: "CSC_EA_OutOfSync_3orMore"}
+UNCOVERED: Final = "TILE_EBA_BAD_COVER"
 RECIPES: Final = {
     TRIGGER: ("rates", "Rates are no shapes: what counts is what the luminosity lets one expect."),
     TILE: ("hot-and-dead", "Towers that turn hot or die: nobody can have labelled all the places where they may."),
+    STRIPS: ("phase", "Chambers come back a bunch crossing late: some hits of each lumisection, until the next reset."),
 }
 # Runs before the demo's own that are learned from; what of each is wrong, and for how long at most.
-RUNS: Final = {TRIGGER: 40, TILE: 24}
+RUNS: Final = {TRIGGER: 40, TILE: 24, STRIPS: 24}
 FAULTS, LONGEST = 1.6, 9
 ITEMS: Final = tuple(item.name for item in rates.ITEMS)
 CALORIMETER: Final = ("L1_EM22VHI", "L1_EM3", "L1_TAU60", "L1_J100", "L1_XE50")
 EVENTS_PER_INV_NB: Final = 14.0
+HITS_PER_EVENT: Final = 0.5
 # What some hundred lumisections can prove, and as few rounds as will do for a demo.
-LIMITS: Final = {TRIGGER: 0.05, TILE: 0.1}
+LIMITS: Final = {TRIGGER: 0.05, TILE: 0.1, STRIPS: 0.05}
 QUICK: Final[dict[str, Any]] = {
     "confidence": 0.9, "refresh": 0, "folds": 2, "doubt_folds": 2,
     "family_trees": 30, "most_features": 40, "shares": [0.3, 0.3, 0.1, 0.3],
@@ -72,10 +77,13 @@ QUICK: Final[dict[str, Any]] = {
 SHOWN: Final = {
     TRIGGER: (350361, 350549, 350558),
     TILE: (world.SHOWCASE, 350531),
+    STRIPS: (350549, 350558),
 }
 WRONG_KEY: Final = LumiSet.parse("40-55")
 NO_COVER: Final = LumiSet.parse("108-111")
 HOT: Final = LumiSet.parse("402-417")
+LATE: Final = LumiSet.parse("88-103")
+TICK: Final = 25.0
 
 
 class TakenRun(Protocol):
@@ -142,6 +150,21 @@ def towers_of(run: TakenRun, wrong: Sequence[tuple[LumiSet, MapFault]]) -> list[
     return [model.draw(conditions, rng, expected=expected)]
 
 
+def times_of(run: TakenRun, wrong: Sequence[tuple[LumiSet, float]]) -> list[HistogramBlock]:
+    """Times of hits; `wrong` are lumisections and the share of hits that comes a bunch crossing late there."""
+    conditions = collided(run)
+    rng = np.random.default_rng([SEED, run.number, 4])
+    offset = float(rng.normal(0.0, 2.0))
+    usual, late = emcal.arrival(offset), emcal.arrival(offset + TICK)
+    share = np.zeros(len(conditions))
+    for where, part in wrong:
+        share[_rows(conditions, where)] = part
+    shape = (1.0 - share[:, None]) * usual + share[:, None] * late
+    counts = rng.poisson(np.maximum(conditions.events, 1.0)[:, None] * shape * HITS_PER_EVENT).astype(np.float32)
+    axis = Axis("time", emcal.TIME.edges, label="time of hits", unit="ns")
+    return [HistogramBlock("CSC/hitTime", (axis,), counts, conditions, physics_object="muons")]
+
+
 def _rows(conditions: Conditions, where: LumiSet) -> npt.NDArray[np.intp]:
     return np.flatnonzero(where.to_mask(int(conditions.lumisection.max()))[conditions.lumisection - 1])
 
@@ -156,6 +179,8 @@ def blocks(system: str, run: world.WorldRun) -> list[HistogramBlock]:
     """What a system shows in a run of the demo."""
     if system == TRIGGER:
         return rates_of(run, [(WRONG_KEY, ("L1_EM3",), 0.4)] if run.number == 350549 else [])
+    if system == STRIPS:
+        return times_of(run, [(LATE, 0.5)] if run.number == 350558 else [])
     if run.number == world.SHOWCASE:
         return towers_of(run, [(HOT, Excess("two by two towers hot", region(5, 11, 2, 2), 1.0, times=2.5))])
     return towers_of(run, [(NO_COVER, MapFault("a module off", region(7, 3, 4, 2)))])
@@ -190,11 +215,13 @@ class Before:
         rng = np.random.default_rng([SEED, run.number, list(RECIPES).index(code), 3])
         if code == TRIGGER:
             return rates_of(run, [(where, CALORIMETER, float(rng.uniform(0.4, 0.75)))] if where else [])
+        if code == STRIPS:
+            return times_of(run, [(where, float(rng.uniform(0.2, 0.5)))] if where else [])
         eta, phi = int(rng.integers(0, 10)), int(rng.integers(0, 14))
         return towers_of(run, [(where, MapFault("no data", region(eta, phi, 3, 3)))] if where else [])
 
     def play(self, sunday: datetime) -> None:
-        """On the evening of a Sunday the histograms come, experts read and sign, and both systems learn."""
+        """On the evening of a Sunday the histograms come, experts read and sign, and the systems learn."""
         chi = self.users[people.COORDINATOR]
         for minutes, (code, system) in enumerate(self.systems.items()):
             at = sunday + timedelta(minutes=10 * minutes)
@@ -210,8 +237,7 @@ class Before:
     def _read(self, code: str, run: TakenRun, at: datetime) -> None:
         expert = self.users[people.EXPERT_OF[code]]
         if bad := self.bad[code][run.number]:
-            name = OFF if code == TRIGGER else LOST
-            entry = defects.NewEntry(run=run.number, defect=name, lumisections=bad, entered_at=at)
+            entry = defects.NewEntry(run=run.number, defect=NAMES[code], lumisections=bad, entered_at=at)
             defects.record_entries(actor=expert, entries=[entry], source=Source.PAGE)
         row = Run.objects.get(number=run.number)
         review.sign_off(actor=expert, run=row, system=self.systems[code], stage="express", at=at)
@@ -224,8 +250,7 @@ class Before:
         waiting = Item.objects.filter(system=system, state=ItemState.OPEN, run__number__in=self.runs[code])
         for item in waiting.select_related("run", "system").order_by("id"):
             if bad := self.bad[code][item.run.number] & item.lumisections:
-                name = OFF if code == TRIGGER else LOST
-                decide(actor=expert, item=item, verdict="confirm", lumisections=bad, defect=name)
+                decide(actor=expert, item=item, verdict="confirm", lumisections=bad, defect=NAMES[code])
             else:
                 decide(actor=expert, item=item, verdict="override")
 
@@ -247,7 +272,7 @@ def send(system: System, run: int, dataset: str, shown: Sequence[HistogramBlock]
 
 
 def show(runs: dict[int, world.WorldRun], dataset: str) -> None:
-    """The histograms of both in the demo's own runs."""
+    """Their histograms in the demo's own runs."""
     for code, numbers in SHOWN.items():
         system = System.objects.get(code=code)
         for number in numbers:

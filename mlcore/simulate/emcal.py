@@ -89,13 +89,13 @@ def times(seed: int, *, runs: int = 20, length: int = 60, hits: float = 40.0) ->
         rows = np.arange(run * length + int(rng.integers(0, length // 2)), (run + 1) * length)
         labels[rows], late[rows], tick[rows] = 1, rng.uniform(0.18, 0.5), rng.choice([-1.0, 1.0, 2.0])
     total = np.maximum(rng.poisson(hits * rng.uniform(0.5, 1.5, n)), 3)
-    usual = np.array([_arrival(x) for x in offset])
-    shifted = np.array([_arrival(x + TICK * k) for x, k in zip(offset, tick, strict=True)])
+    usual = np.array([arrival(x) for x in offset])
+    shifted = np.array([arrival(x + TICK * k) for x, k in zip(offset, tick, strict=True)])
     shape = (1 - late[:, None]) * usual + late[:, None] * shifted
     counts = np.array([rng.multinomial(m, p) for m, p in zip(total, shape, strict=True)], dtype=np.float64)
     ratios = []
     for k in (-1.0, 1.0, 2.0):
-        other = np.array([_arrival(x + TICK * k) for x in offset])
+        other = np.array([arrival(x + TICK * k) for x in offset])
         ratios += [(counts * np.log((1 - s) + s * other / usual)).sum(axis=1) for s in (0.2, 0.3, 0.45)]
     conditions = Conditions(
         np.repeat(np.arange(600_000, 600_000 + runs), length), np.tile(np.arange(1, length + 1), runs),
@@ -104,7 +104,7 @@ def times(seed: int, *, runs: int = 20, length: int = 60, hits: float = 40.0) ->
     return Times(HistogramBlock("EMCAL/time", (TIME,), counts, conditions), labels, np.logaddexp.reduce(ratios, axis=0))
 
 
-def _arrival(centre: float) -> FloatArray:
+def arrival(centre: float) -> FloatArray:
     """Arrival times: 85% in a peak of 5 ns, the rest in tails of 25 ns and a flat floor."""
     t = TIME.centres - centre
     shape = 0.85 * np.exp(-0.5 * (t / 5.0) ** 2) / 5.0 + 0.12 * np.exp(-0.5 * (t / 25.0) ** 2) / 25.0 + 0.0003

@@ -319,6 +319,16 @@ def test_the_map_of_towers_shows_what_is_recorded_and_what_nobody_has_seen() -> 
     assert not said & others.HOT
 
 
+def test_times_of_hits_show_chambers_that_came_back_late() -> None:
+    assert chosen_recipe(System.objects.get(code="CSC")).name == "phase"
+    (verdict,) = [each for each in verdicts_of_run(run_number(350558)) if each.system.code == "CSC"]
+    flagged = verdict.bad | verdict.unsure
+    assert len(flagged & others.LATE) >= 12
+    assert len(flagged - others.LATE) <= 2
+    (other,) = [each for each in verdicts_of_run(run_number(350549)) if each.system.code == "CSC"]
+    assert len(other.bad | other.unsure) <= 2
+
+
 def test_automation_of_the_pixel_detector_was_stopped_by_the_audit() -> None:
     trusted, stop, again = SystemMode.objects.filter(system__code="PIXEL").order_by("id")
     assert (trusted.mode, stop.mode, again.mode) == (Mode.AUTO, Mode.STOPPED, Mode.AUTO)
