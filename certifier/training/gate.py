@@ -6,7 +6,7 @@ since lumisections of one run resemble each other.
 
 | the challenger is | then |
 |---|---|
-| first of its system, its area surely above what the recipe asks, and it can score | promoted |
+| first of its system, can score, its area surely above what the recipe asks or a promise on pollution | promoted |
 | surely not worse than the champion by what the recipe allows, in area and in precision | promoted |
 | not surely worse in either, and good enough for a first model, while the champion has aged | promoted |
 | surely worse in area or precision, and perhaps by more than that | rejected |
@@ -94,10 +94,11 @@ class Ruling:
 def rule(bench: Bench, around: Circumstances, recipe: Recipe) -> Ruling:
     """Promote, keep in shadow or reject. Says why in words, whatever it decides."""
     figures = measure(bench, recipe)
-    if bench.runs < recipe.fewest_gate_runs or bench.bad < recipe.fewest_gate_bad:
+    enough = bench.runs >= recipe.fewest_gate_runs and bench.bad >= recipe.fewest_gate_bad
+    if bench.champion is None and (enough or _promises_good(around)):
+        outcome, reasons = _first(figures, around, recipe, enough=enough)
+    elif not enough:
         outcome, reasons = Outcome.SHADOW, [_too_little(bench, recipe)]
-    elif bench.champion is None:
-        outcome, reasons = _first(figures, around, recipe)
     else:
         outcome, reasons = _compared(figures, around, recipe)
     reasons += _promise(around)
@@ -113,15 +114,29 @@ def _too_little(bench: Bench, recipe: Recipe) -> str:
     )
 
 
-def _first(figures: Mapping[str, Any], around: Circumstances, recipe: Recipe) -> tuple[Outcome, list[str]]:
+def _promises_good(around: Circumstances) -> bool:
+    return read_guarantee(around.challenger_guarantee).certifies_good
+
+
+def _first(
+    figures: Mapping[str, Any], around: Circumstances, recipe: Recipe, *, enough: bool
+) -> tuple[Outcome, list[str]]:
     area = figures["challenger"]["auc"]
     alone = "There is no champion. " if around.champion_guarantee is None else ""
-    said = f"{alone}Its area under the ROC curve is {_range(area)} on {figures['runs']} unseen runs"
+    on = f"{figures['runs']} unseen runs with {figures['bad']:,} bad lumisections"
+    said = f"{alone}Its area under the ROC curve is {_range(area)} on {on}"
     if around.scored < 0.5:
         return Outcome.SHADOW, [f"{said}, but it could score only {around.scored:.0%} of them."]
-    if area["low"] is not None and area["low"] > recipe.first_auc:
+    if enough and area["low"] is not None and area["low"] > recipe.first_auc:
         return Outcome.PROMOTED, [f"{said}, surely above {recipe.first_auc:g}: the first model of {around.system}."]
-    return Outcome.SHADOW, [f"{said}; a first model is promoted when it is surely above {recipe.first_auc:g}."]
+    promised = read_guarantee(around.challenger_guarantee)
+    if promised.certifies_good and (area["high"] is None or area["high"] > recipe.first_auc):
+        # Measured on all runs that were looked at as a whole, where the area has only the last of them.
+        measured = sum(stratum.lumisections for stratum in promised.strata)
+        but = f"its promise is measured on {measured:,} lumisections of {promised.runs} runs"
+        return Outcome.PROMOTED, [f"{said}, too little to go by; but {but}: the first model of {around.system}."]
+    wanted = f"surely above {recipe.first_auc:g}, or promises something on pollution"
+    return Outcome.SHADOW, [f"{said}; a first model is promoted when it is {wanted}."]
 
 
 def _compared(figures: Mapping[str, Any], around: Circumstances, recipe: Recipe) -> tuple[Outcome, list[str]]:

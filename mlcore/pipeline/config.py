@@ -120,6 +120,7 @@ class SystemConfig:
     classifier_parameters : for its constructor.
     most_features : the classifier sees at most so many columns, those that separate best one by one.
     pollution, loss, confidence : limits of the guarantee, see `SelectivePolicy`; None switches a side off.
+    enough : share of the luminosity that need not be exceeded by what is called good, see `SelectivePolicy`.
     window : neighbours on each side in the same run that count as context.
     required : smallest share of the needed elements that gives a score at all.
     shares : of the lumisections, in order of time: detectors, classifier, calibration, guarantee.
@@ -147,6 +148,7 @@ class SystemConfig:
     pollution: float | None = 0.005
     loss: float | None = 0.005
     confidence: float = 0.95
+    enough: float = 1.0
     window: int = 2
     required: float = 0.5
     shares: tuple[float, float, float, float] = (0.3, 0.3, 0.1, 0.3)

@@ -41,6 +41,8 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
     neighbour : the design effect is estimated where there are this many times as many errors.
     fewest_bad, fewest_runs : fewer bad lumisections promise no pollution; fewer runs promise nothing.
     fewest_in_stratum : smaller strata are put together as "rest"; by default as many as the limits need at the floor.
+    enough : share of the luminosity that need not be exceeded by what is called good: the last percents are those in
+        which the errors lie, and where they are left to experts a limit is kept also when the data change somewhat.
 
     Learned: `t_good_`, `t_bad_` (NaN when that side is refused; of the first part when there are strata), `refusal_`
     (words, empty when nothing is refused), `guarantee_` and `report_`, the same as plain JSON.
@@ -61,6 +63,7 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
         fewest_bad: int = 30,
         fewest_runs: int = 10,
         fewest_in_stratum: int | None = None,
+        enough: float = 1.0,
     ) -> None:
         self.pollution = pollution
         self.loss = loss
@@ -72,6 +75,7 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
         self.fewest_bad = fewest_bad
         self.fewest_runs = fewest_runs
         self.fewest_in_stratum = fewest_in_stratum
+        self.enough = enough
 
     def fit(
         self,
@@ -160,6 +164,8 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
                 raise MlcoreError(f"{name} is {limit}; a limit lies between 0 and 1, None switches the side off.")
         if not 0 < self.confidence < 1 or not 0 < self.pollution_share < 1:
             raise MlcoreError("confidence and pollution_share lie between 0 and 1.")
+        if not 0 < self.enough <= 1:
+            raise MlcoreError(f"enough is {self.enough}; it is a share of the luminosity, at most 1.")
         if self.design_effect_floor < 1 or self.neighbour < 1 or self.prior_runs < 0:
             raise MlcoreError("design_effect_floor and neighbour are at least 1, prior_runs at least 0.")
 
@@ -230,11 +236,13 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
                 side, limit, confidence, None, None, None, len(rows), 0.0, 0.0, smoothing.floor, needed, words
             )
         sequence = loss_sequence(rows, smoothing) if side == "loss" else pollution_sequence(rows, smoothing)
-        return _bound(side, limit, confidence, sequence, rows)
+        return _bound(side, limit, confidence, sequence, rows, self.enough if side == "pollution" else 1.0)
 
 
-def _bound(side: Any, limit: float, confidence: float, sequence: Sequence, rows: Scored) -> SideBound:
-    place, needed = sequence.certify(limit, confidence), clean_needed(limit, confidence)
+def _bound(  # noqa: PLR0917  # what is promised, and what it is measured on
+    side: Any, limit: float, confidence: float, sequence: Sequence, rows: Scored, enough: float
+) -> SideBound:
+    place, needed = sequence.certify(limit, confidence, enough), clean_needed(limit, confidence)
     if place >= 0:
         threshold = float(sequence.threshold[place])
         among = (rows.score < threshold) if side == "pollution" else (rows.label == 0)

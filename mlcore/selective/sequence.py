@@ -28,6 +28,7 @@ class Sequence:
     design_effect : (g,) smoothed design effect, not falling outwards; measured_effect : (g,) as measured at each
         threshold itself, NaN where it cannot be.
     rate : (g,) observed weighted error rate.
+    share : (g,) share of the luminosity that lies inside.
     sensible : (g,) where most of what is called so was labelled so; nothing is certified elsewhere, since a limit on
         loss alone would let a model call good lumisections bad and nothing else.
     """
@@ -38,14 +39,16 @@ class Sequence:
     design_effect: FloatArray
     measured_effect: FloatArray
     rate: FloatArray
+    share: FloatArray
     sensible: BoolArray
 
     def bounds(self, confidence: float) -> FloatArray:
         """Upper confidence bound on the error rate at each threshold."""
         return upper_bound(self.errors, self.n, self.design_effect, confidence=confidence)
 
-    def certify(self, limit: float, confidence: float) -> int:
-        """Place of the outermost threshold that is proved to err at a rate below `limit`; -1 for none.
+    def certify(self, limit: float, confidence: float, enough: float = 1.0) -> int:
+        """Place of the outermost threshold that is proved to err at a rate below `limit`; -1 for none. Where
+        `enough` of the luminosity lies inside several, the innermost: what is proved of all of them holds for each.
 
         Walks outwards and stops at the first threshold that fails. As long as so few lumisections are inside that even
         two lumps of errors (of D each) could not be told from the limit, a threshold fails only when it has more than
@@ -59,7 +62,10 @@ class Sequence:
         failed = bound > np.maximum(limit, allowed)
         stop = int(np.argmax(failed)) if failed.any() else failed.size
         passed = np.flatnonzero((bound[:stop] <= limit) & self.sensible[:stop])
-        return int(passed[-1]) if passed.size else -1
+        if not passed.size:
+            return -1
+        suffice = passed[self.share[passed] >= enough]
+        return int(suffice[0]) if suffice.size else int(passed[-1])
 
 
 def loss_sequence(rows: Scored, smoothing: Smoothing) -> Sequence:
@@ -82,7 +88,8 @@ def loss_sequence(rows: Scored, smoothing: Smoothing) -> Sequence:
     alike = likeness(score, rows.run[order], runs)
     expected = expected_design_effect(errors.sum(axis=0) / weight.sum(), per_run(sizes, kish(weight)), alike)
     by_run = errors, np.broadcast_to(sizes[:, None], errors.shape)
-    return _sequence(score[places], by_run, n, sensible, expected, smoothing=smoothing)
+    share = (errors.sum(axis=0) + caught) / rows.weight.sum()
+    return _sequence(score[places], by_run, n, (share, sensible), expected, smoothing=smoothing)
 
 
 def pollution_sequence(rows: Scored, smoothing: Smoothing) -> Sequence:
@@ -110,14 +117,15 @@ def pollution_sequence(rows: Scored, smoothing: Smoothing) -> Sequence:
     alike = likeness(score[bad], rows.run[order][bad], runs)
     missed = errors.sum(axis=0) / all_bad.sum()
     expected = expected_design_effect(missed, per_run(all_bad, kish(weight[bad])), alike)
-    return _sequence(values, (errors, sizes), n, sensible, expected, smoothing=smoothing, more=1.0)
+    share = sizes.sum(axis=0) / weight.sum()
+    return _sequence(values, (errors, sizes), n, (share, sensible), expected, smoothing=smoothing, more=1.0)
 
 
 def _sequence(
     threshold: FloatArray,
     by_run: tuple[FloatArray, FloatArray],
     n: FloatArray,
-    sensible: BoolArray,
+    inside: tuple[FloatArray, BoolArray],
     expected: FloatArray,
     *,
     smoothing: Smoothing,
@@ -127,7 +135,7 @@ def _sequence(
     rate = np.divide(errors, total, out=np.zeros_like(total), where=total > 0)
     measured = design_effect(*by_run, n)
     effect = smoothed_design_effect(measured, rate * n, expected, len(by_run[0]), smoothing)
-    return Sequence(threshold, rate * n + more, n, effect, measured, rate, sensible)
+    return Sequence(threshold, rate * n + more, n, effect, measured, rate, *inside)
 
 
 def _steps(counts: IntArray) -> IntArray:

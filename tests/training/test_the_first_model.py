@@ -49,10 +49,10 @@ def test_everything_about_it_is_recorded(lar: System) -> None:
 
 
 def test_one_that_knows_little_scores_in_shadow(lar: System, settings: pytest.FixtureRequest) -> None:
-    settings.TRAINING_RECIPE = {"*": world.RECIPE["*"] | {"first_auc": 0.9999}}  # type: ignore[attr-defined]
+    settings.TRAINING_RECIPE = {"*": world.RECIPE["*"] | {"first_auc": 1.0}}  # type: ignore[attr-defined]
     world.season(lar, strength=0.004)
     training = world.train(lar)
     assert training.outcome == Outcome.SHADOW
-    assert "a first model is promoted when it is surely above 0.9999" in training.words
+    assert "a first model is promoted when it is surely above 1," in training.words
     assert models_of_system(lar).champion is None
     assert Training.objects.count() == 1

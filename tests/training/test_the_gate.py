@@ -82,6 +82,33 @@ def test_where_too_little_can_be_said_it_scores_in_shadow() -> None:
     assert "Too little to compare on" in ruling.words
 
 
+def few_bad(data: Bench, bad: int) -> Bench:
+    """Of which only so many are bad."""
+    label = data.label.copy()
+    label[np.flatnonzero(label)[bad:]] = 0
+    return replace(data, label=label)
+
+
+def test_a_first_one_that_promises_need_not_wait_for_bad_ones_among_the_last_runs() -> None:
+    last_runs = few_bad(bench(challenger=5.0, champion=None), 3)
+    first = replace(AROUND, champion_guarantee=None)
+    ruling = rule(last_runs, first, RECIPE)
+    assert ruling.outcome == Outcome.PROMOTED, ruling.words
+    assert "its promise is measured on 900 lumisections of 30 runs: the first model of LAR." in ruling.words
+    ruling = rule(last_runs, replace(first, challenger_guarantee=PROMISES_NOTHING), RECIPE)
+    assert ruling.outcome == Outcome.SHADOW
+    assert "Too little to compare on: 3 bad lumisections in 40 runs" in ruling.words
+
+
+@pytest.mark.parametrize("bad", [0, 60])
+def test_a_first_one_that_promises_must_be_able_to_score_and_must_not_be_surely_poor(bad: int) -> None:
+    poor = few_bad(bench(challenger=0.0, champion=None), bad)
+    first = replace(AROUND, champion_guarantee=None)
+    assert rule(poor, replace(first, scored=0.4), RECIPE).outcome == Outcome.SHADOW
+    expected = Outcome.SHADOW if bad else Outcome.PROMOTED
+    assert rule(poor, first, RECIPE).outcome == expected
+
+
 def aged(data: Bench, *, unsure: float = 0.0, wrong: float = 0.0) -> Bench:
     """With a champion that leaves so many to experts now, and calls so many of the good bad."""
     rng = np.random.default_rng(3)
