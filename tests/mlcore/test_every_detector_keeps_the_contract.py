@@ -15,7 +15,10 @@ from mlcore.detectors.base import Detector
 # The contract is about behaviour, not about the last digit: whatever counts rounds is tried with few of them.
 BRIEF = {"epochs": 15, "max_iter": 15, "n_estimators": 15, "folds": 2}
 # A product over three lumisections hides the first two of an episode, as it is meant to.
-BY_NAME = {"ConvAutoencoder": {"epochs": 2, "window": 1, "channels": 4, "batch": 48}}
+BY_NAME = {
+    "ConvAutoencoder": {"epochs": 2, "window": 1, "channels": 4, "batch": 48},
+    "LayerCnn": {"epochs": 6, "members": 1},
+}
 
 
 def _detectors() -> list[type[Detector]]:
