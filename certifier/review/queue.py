@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from certifier.accounts import permissions
@@ -22,7 +22,7 @@ from certifier.runs.profile import profiles
 
 from .claims import free_for, not_skipped, reviewable
 from .errors import DecisionNotFound, ItemNotFound
-from .models import Answer, Claim, Decision, Item, ItemState, Pull
+from .models import Answer, Claim, Decision, Item, ItemState, Pull, Remark
 from .order import in_order
 
 LARGEST_KEY = 2**63 - 1
@@ -33,11 +33,13 @@ SHOWN = {"bad": "bad", "unsure": "unsure", "blind": "no verdict shown", "back": 
 
 @dataclass(frozen=True)
 class Filters:
-    """Which items are looked at, as it stands in the address."""
+    """Which items are looked at, as it stands in the address. `all`: with everything about an item on one page, for
+    browsers that fetch no part of it by themselves."""
 
     system: str = ""
     run: str = ""
     show: str = ""
+    all: str = ""
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> Filters:
@@ -46,6 +48,7 @@ class Filters:
             system=parameters.get("system", "").strip().replace("\0", ""),
             run=parameters.get("run", "").strip(),
             show=show if show in SHOWN else "",
+            all="1" if parameters.get("all") == "1" else "",
         )
 
     @property
@@ -56,7 +59,7 @@ class Filters:
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """What is chosen, by the names of the address."""
-        given = {"system": self.system, "run": self.run, "show": self.show}
+        given = {"system": self.system, "run": self.run, "show": self.show, "all": self.all}
         return [(name, value) for name, value in given.items() if value]
 
     @property
@@ -120,11 +123,11 @@ def how_many(user: Any, filters: Filters) -> int:
     return filters.apply(reviewable(user), user).order_by().count()
 
 
-def first_free(user: Any, filters: Filters) -> Item | None:
-    """The most urgent that nobody else holds."""
+def first_free(user: Any, filters: Filters, *, with_scoring: bool = False) -> Item | None:
+    """The most urgent that nobody else holds, as `find_item` has it."""
     now = timezone.now()
     rows = not_skipped(free_for(filters.apply(reviewable(user), user), user, now), user, now)
-    return in_order(rows, now).first()
+    return in_order(_whole(rows, with_scoring=with_scoring), now).first()
 
 
 def waiting_counts(user: Any) -> dict[int, int]:
@@ -135,14 +138,21 @@ def waiting_counts(user: Any) -> dict[int, int]:
 
 def find_item(pk: int, *, with_scoring: bool = False) -> Item:
     """`with_scoring` reads the scoring with its scores and sets as well. Raises ItemNotFound."""
-    left_out = [name for name in HEAVY if name != "finding__evidence"]
-    if with_scoring:
-        left_out = [name for name in left_out if not name.startswith("scoring__") or "version" in name]
-    rows = with_words(Item.objects.all()).defer(None).defer(*left_out)
+    rows = _whole(Item.objects.all(), with_scoring=with_scoring)
     found = rows.filter(pk=pk).first() if 0 < pk <= LARGEST_KEY else None
     if found is None:
         raise ItemNotFound(pk)
     return found
+
+
+def _whole(items: QuerySet[Item], *, with_scoring: bool) -> QuerySet[Item]:
+    """With evidence and words, and whether anything was decided or remarked about each."""
+    left_out = [name for name in HEAVY if name != "finding__evidence"]
+    if with_scoring:
+        left_out = [name for name in left_out if not name.startswith("scoring__") or "version" in name]
+    decisions, remarks = (model.objects.filter(item=OuterRef("pk")) for model in (Decision, Remark))
+    known = items.annotate(has_decisions=Exists(decisions), has_remarks=Exists(remarks))
+    return with_words(known).defer(None).defer(*left_out)
 
 
 def find_decision(pk: int) -> Decision:

@@ -54,8 +54,8 @@ def shape_columns(
 def within_run(values: Floats, conditions: Conditions) -> FloatArray:
     """(n, k) values less the median of the known ones of the same run; NaN stays NaN. Rows in order of run."""
     off = np.full(values.shape, np.nan)
-    starts = np.flatnonzero(np.diff(conditions.run, prepend=conditions.run[:1] - 1)) if len(values) else []
-    for rows in np.split(np.arange(len(values)), starts[1:]):
+    begins = 1 + np.flatnonzero(np.diff(conditions.run))
+    for rows in np.split(np.arange(len(values)), begins):
         for place in range(values.shape[1]):
             here = values[rows, place]
             known = np.isfinite(here)

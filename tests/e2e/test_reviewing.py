@@ -185,6 +185,7 @@ def test_everything_works_without_a_script(live_server: Any, browser: Browser, a
     three(lar)
     page = visit(browser, live_server, ada, scripts=False)
     page.goto("/review/")
+    page.get_by_role("link", name="Show the histograms").click()
     heading(page, "30-41")
     page.get_by_label("lumisections").fill("30-35")
     page.get_by_role("button", name="Confirm").click()

@@ -144,7 +144,7 @@ def test_rest_tells_nothing_of_it_before_the_decision(blind: dict[str, Item], ad
 def test_pages_tell_nothing_of_it_before_the_decision(blind: dict[str, Item], page: Any, ada: User) -> None:
     client: Client = page(ada)
     for name, item in blind.items():
-        text = client.get(f"/review/{item.pk}/").content.decode()
+        text = client.get(f"/review/{item.pk}/?all=1").content.decode()
         main = text[text.index('id="item-title"') :]
         assert "what do you see?" in main, name
         assert "shown after your decision" in main

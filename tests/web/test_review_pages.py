@@ -47,7 +47,7 @@ def act(client: Client, address: str, **fields: str) -> Any:
 
 
 def test_it_opens_at_the_most_urgent_item_and_says_why(found: list[Item], page: Page, ada: User) -> None:
-    text = text_of(page(ada), "/review/")
+    text = text_of(page(ada), "/review/?all=1")
     assert f"Run {RUN} · 30-41 · looks like {CORRUPT}" in text
     assert "why here: 12 LS, 1.20 /pb, unsure for less than a minute" in text
     assert "reviewed 0% of luminosity awaiting 3 items · 2.00 /pb not scored ◇ 0 LS" in text
@@ -273,7 +273,7 @@ def test_the_evidence_of_a_real_scoring_is_shown(lar: System, page: Page, ada: U
     find_items()
     item = next(item for item in Item.objects.all() if 22 in item.lumisections)
     client = page(ada)
-    text = text_of(client, f"/review/{item.pk}/")
+    text = text_of(client, f"/review/{item.pk}/?all=1")
     for shown in ("LAr/cellEnergy", "Elements, worst first", "What the machine saw", "Similar past cases", "P(bad)"):
         assert shown in text, shown
     part = client.get(f"/review/{item.pk}/evidence/").content.decode()
@@ -281,13 +281,43 @@ def test_the_evidence_of_a_real_scoring_is_shown(lar: System, page: Page, ada: U
     assert "stroke" not in part
 
 
-def test_the_page_asks_little_of_the_database(
-    lar: System, page: Page, ada: User, django_assert_max_num_queries: Any
+@pytest.mark.parametrize("address", ["/review/", "/review/?system=lar", "/review/?show=unsure"])
+def test_the_page_asks_the_database_at_most_twelve_times(
+    lar: System, page: Page, ada: User, django_assert_max_num_queries: Any, address: str
 ) -> None:
     define(lar)
     found = queue(lar, *[F(f"{first}", "unsure") for first in range(1, 99, 2)])
     client = page(ada)
     for item in found[:5]:
         decide(actor=ada, item=item, verdict="override")
-    with django_assert_max_num_queries(45):
-        client.get("/review/")
+    with django_assert_max_num_queries(12):
+        client.get(address)
+
+
+def test_what_is_not_scored_and_the_histograms_come_by_themselves(found: list[Item], page: Page, ada: User) -> None:
+    client = page(ada)
+    text = client.get(f"/review/{found[0].pk}/").content.decode()
+    assert f'hx-get="/review/{found[0].pk}/evidence/"' in text
+    assert 'hx-get="/review/not-scored/"' in text
+    part = client.get("/review/not-scored/").content.decode()
+    assert "<html" not in part
+    assert "not scored" in words(part)
+    assert 'id="review-bar" hx-swap-oob="true"' in part
+
+
+def test_a_browser_that_fetches_nothing_by_itself_gets_all_on_one_page(
+    found: list[Item], page: Page, ada: User
+) -> None:
+    client = page(ada)
+    address = f"/review/{found[0].pk}/"
+    assert f'class="no-js" href="{address}?all=1"' in client.get(address).content.decode()
+    text = client.get(f"{address}?all=1").content.decode()
+    assert f'hx-get="{address}evidence/"' not in text
+    assert "/review/not-scored/" not in text
+    assert "Elements, worst first" in text
+    assert "Reading histograms" not in text
+    # And goes on so.
+    answer = client.post(f"{address}decide/", {"act": "good", "all": "1"})
+    assert answer.status_code == 302
+    assert answer["Location"].endswith("?all=1")
+    assert "Elements, worst first" in client.get(answer["Location"]).content.decode()

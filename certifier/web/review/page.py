@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -92,6 +93,8 @@ class ReviewPage:
         """How many wait behind the filters."""
         if len(self._waiting) <= SHOWN_IN_LIST:
             return len(self._waiting)
+        if not self.filters.is_narrow and self.looked_at == self.mine:
+            return self.progress.waiting
         return queue.how_many(self.user, self.filters)
 
     @property
@@ -115,6 +118,12 @@ class ReviewPage:
     def progress(self) -> Progress:
         return queue.progress(self.looked_at)
 
+    @property
+    def address_with_all(self) -> str:
+        """This very page with the histograms and with what is not scored in it."""
+        query = replace(self.filters, all="1").query
+        return item_address(self.item, query) if self.item is not None else f"{reverse('queue:queue')}?{query}"
+
     @cached_property
     def not_scored(self) -> NotScored:
         return queue.not_scored(self.looked_at)
@@ -123,6 +132,11 @@ class ReviewPage:
     def bar(self) -> list[tuple[float, str, str]]:
         """By recorded luminosity, what was asked and what nobody could ask about."""
         return [*self.progress.parts, (self.not_scored.recorded_inv_nb, "none", "not scored")]
+
+    @property
+    def bar_so_far(self) -> list[tuple[float, str, str]]:
+        """The same before it is known what is not scored."""
+        return self.progress.parts
 
     @cached_property
     def nothing(self) -> Nothing:
@@ -197,7 +211,7 @@ class ReviewPage:
     @cached_property
     def decisions(self) -> list[Decision]:
         """Everything that was decided about it, the newest first, each with the names of its defects."""
-        if self.item is None:
+        if self.item is None or not getattr(self.item, "has_decisions", True):
             return []
         rows = list(self.item.decisions.select_related("undoes").order_by("-number"))
         names = dict(Defect.objects.filter(pk__in={pk for row in rows for pk in row.defects}).values_list("pk", "name"))
@@ -215,7 +229,9 @@ class ReviewPage:
 
     @cached_property
     def remarks(self) -> list[Remark]:
-        return list(self.item.remarks.order_by("-id")) if self.item is not None else []
+        if self.item is None or not getattr(self.item, "has_remarks", True):
+            return []
+        return list(self.item.remarks.order_by("-id"))
 
     @property
     def replacement(self) -> int | None:

@@ -8,6 +8,7 @@ app_name = "queue"
 urlpatterns = [
     path("", views.queue_page, name="queue"),
     path("agreement/", views.agreement_page, name="agreement"),
+    path("not-scored/", views.not_scored, name="not-scored"),
     path("bulk/", bulk_pages.bulk, name="bulk"),
     path("next/", acts.next_item, name="next"),
     path("<int:pk>/", views.item_page, name="item"),

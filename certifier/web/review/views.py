@@ -27,16 +27,17 @@ REVIEW = "review"
 def queue_page(request: HttpRequest) -> HttpResponse:
     """The queue, opened at the most urgent item that nobody else holds."""
     permissions.require(permissions.can_view(request.user))
-    found = queue.first_free(request.user, Filters.of(request.GET))
-    return show(request, queue.find_item(found.pk, with_scoring=True) if found is not None else None)
+    filters = Filters.of(request.GET)
+    return show(request, queue.first_free(request.user, filters, with_scoring=bool(filters.all)))
 
 
 @never_cache
 @require_safe
 def item_page(request: HttpRequest, pk: int) -> HttpResponse:
     permissions.require(permissions.can_view(request.user))
-    # The part below the header comes without the evidence, so it needs no scores.
-    return show(request, queue.find_item(pk, with_scoring=not wants_part(request, REVIEW)))
+    # Without the evidence it needs no scores.
+    whole = bool(Filters.of(request.GET).all) and not wants_part(request, REVIEW)
+    return show(request, queue.find_item(pk, with_scoring=whole))
 
 
 @never_cache
@@ -52,14 +53,25 @@ def evidence(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
+@never_cache
+@require_safe
+def not_scored(request: HttpRequest) -> HttpResponse:
+    """What no model has a verdict on, for the header: counted over all runs, so the page does not wait for it."""
+    permissions.require(permissions.can_view(request.user))
+    return render(request, "review/_not_scored.html", {"page": ReviewPage(request.user, request.GET), "oob": True})
+
+
 def show(request: HttpRequest, item: Item | None, *, status: int = 200, **more: Any) -> HttpResponse:
-    """The page at an item, or why there is none; to htmx the part below the header."""
+    """The page at an item, or why there is none; to htmx the part below the header. The evidence comes by a request of
+    its own, unless all is wanted on one page."""
     parameters = request.POST if request.method == "POST" else request.GET
     page = ReviewPage(request.user, parameters, item)
     context: dict[str, Any] = {"page": page, "item": item, "run": item.run if item is not None else None, **more}
     if wants_part(request, REVIEW):
         return varied(render(request, "review/_answer.html", context, status=status))
-    if item is not None:
+    if not page.filters.all:
+        context["later"] = True
+    elif item is not None:
         context["evidence"] = Evidence(item, request.user)
     return varied(render(request, "review/queue.html", context, status=status))
 

@@ -8,9 +8,8 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from mlcore.conditions import FloatArray
-from mlcore.detectors.rates import PRESCALE
 from mlcore.detectors.residuals import in_order
-from mlcore.features import FeatureTable
+from mlcore.features import PRESCALE, FeatureTable
 
 #: quantiles of good rates for a table: (n, k, levels)
 Forecast = Callable[[FeatureTable], FloatArray]
