@@ -38,7 +38,7 @@ TARGETS = {"manual": 0.20, "pollution": 0.005, "loss": 0.005, "weeks": 2, "secon
 # Light enough for two hundred trainings.
 RECIPE = {
     "detectors": [{"name": "pulls", "parameters": {}, "elements": ["*"], "axes": 1}],
-    "refresh": 1, "folds": 3, "most_features": 50, "doubt_folds": 2,
+    "refresh": 4, "folds": 3, "most_features": 50, "doubt_folds": 2,
     "classifier_parameters": {"max_iter": 40, "max_depth": 4, "n_estimators": 0},
 }  # fmt: skip
 # What some thousand lumisections can prove; the small world has no more. Of three weeks more must be audited than of

@@ -346,7 +346,7 @@ def test_what_was_certified_until_then_was_read_by_hand() -> None:
     begun = months.season().week_begins(months.SILENT_WEEK)
     stop = SystemMode.objects.get(system__code="PIXEL", mode=Mode.STOPPED).at
     runs = Run.objects.filter(started_at__gte=begun, started_at__lt=stop)
-    assert runs.count() >= 8
+    assert runs.count() >= 4, "a week of them at least"
     for run in runs:
         assert SignOff.objects.filter(run=run, system__code="PIXEL", by__username="eli").count() == 1
         (empty,) = run_defects(run, defects=[months.EMPTY]).defects
