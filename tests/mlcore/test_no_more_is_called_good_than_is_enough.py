@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -21,9 +23,9 @@ def judged() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return 1 / (1 + np.exp(3 - score)), label, np.repeat(np.arange(RUNS), LENGTH), rng.uniform(0.5, 1.0, label.size)
 
 
-def fitted(judged: tuple[np.ndarray, ...], **parameters: float) -> SelectivePolicy:
+def fitted(judged: tuple[np.ndarray, ...], **parameters: Any) -> SelectivePolicy:
     p, label, run, weight = judged
-    return SelectivePolicy(**{"pollution": 0.02, "loss": 0.02} | parameters).fit(p, label, run, weights=weight)
+    return SelectivePolicy(**({"pollution": 0.02, "loss": 0.02} | parameters)).fit(p, label, run, weights=weight)
 
 
 @pytest.mark.parametrize("enough", [0.5, 0.8, 0.95])
@@ -36,6 +38,9 @@ def test_as_much_is_called_good_as_is_enough_and_hardly_more(judged: tuple[np.nd
     kept, before = some.guarantee_.parts[0].pollution, all_of_it.guarantee_.parts[0].pollution
     assert kept is not None
     assert before is not None
+    assert kept.observed is not None
+    assert before.observed is not None
+    assert kept.bound is not None
     assert kept.observed < before.observed
     assert kept.bound <= kept.limit
     assert weight[good & (label == 1)].sum() / weight[good].sum() == pytest.approx(kept.observed, abs=1e-9)

@@ -47,7 +47,7 @@ def test_it_is_the_value_less_the_median_of_what_is_known_of_its_run(by_run: lis
 
 
 def test_nothing_gives_nothing() -> None:
-    assert within_run(np.empty((0, 3)), Conditions(run=[], lumisection=[])).shape == (0, 3)
+    assert within_run(np.empty((0, 3)), conditions([0])).shape == (0, 3)
 
 
 def test_a_gain_that_falls_from_run_to_run_moves_nothing() -> None:

@@ -98,7 +98,8 @@ def test_a_stricter_limit_never_walks_further(seed: int, strict: float, ratio: f
     burst = rng.poisson(rng.choice([0.2, 3.0, 12.0], 80, p=[0.7, 0.2, 0.1]) * rng.choice([0.2, 1.0]))
     errors = np.minimum(np.cumsum(burst), n)
     d = np.maximum.accumulate(effect * rng.uniform(0.5, 3.0, 80))
-    walk = Thresholds(np.linspace(0.0, 1.0, 80), errors, n, np.maximum(d, 1.0), d, errors / n, rng.random(80) < 0.9)
+    sensible, share = rng.random(80) < 0.9, n / n[-1]
+    walk = Thresholds(np.linspace(0.0, 1.0, 80), errors, n, np.maximum(d, 1.0), d, errors / n, share, sensible)
     assert walk.certify(strict, 0.975) <= walk.certify(strict * ratio, 0.975)
 
 
