@@ -143,7 +143,7 @@ def test_the_page_of_the_model_has_no_verdict_of_it(held: Blind, page: Page, ada
 
 
 def test_evidence_of_another_item_of_the_run_shows_the_rest(held: Blind, page: Page, ada: User, amy: User) -> None:
-    address = f"/review/{held.open.pk}/"
+    address = f"/review/{held.open.pk}/?all=1"
     hers, others = (page(user).get(address).content.decode() for user in (ada, amy))
     assert f"bad {held.there}" in others
     assert "bad nowhere" in hers
