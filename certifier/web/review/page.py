@@ -133,11 +133,6 @@ class ReviewPage:
         """By recorded luminosity, what was asked and what nobody could ask about."""
         return [*self.progress.parts, (self.not_scored.recorded_inv_nb, "none", "not scored")]
 
-    @property
-    def bar_so_far(self) -> list[tuple[float, str, str]]:
-        """The same before it is known what is not scored."""
-        return self.progress.parts
-
     @cached_property
     def nothing(self) -> Nothing:
         return queue.why_nothing(self.user, self.filters, self.looked_at)
