@@ -243,6 +243,8 @@ def in_time(conditions: Conditions) -> tuple[IntArray, IntArray]:
 
 def window_mean(values: FloatArray, run: IntArray, width: int) -> tuple[FloatArray, IntArray]:
     """Mean over the rows up to `width` before and after within the run, (n, k), and of how many, (n,). Rows by run."""
+    if width == 0:  # exactly itself, which differences of sums are not
+        return np.asarray(values, dtype=np.float64), np.ones(len(values), dtype=np.int64)
     total = np.vstack([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
     row = np.arange(len(values))
     start = np.maximum(row - width, np.searchsorted(run, run))

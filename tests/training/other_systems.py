@@ -30,7 +30,7 @@ DATASET = "express_express"
 
 @dataclass(frozen=True)
 class Taken:
-    """`blocks` of all runs, and `labels` (n,) 1 where something is wrong; all blocks have the same lumisections."""
+    """`blocks` of all runs, and `labels` (n,) 1 where something is wrong; the first block has all lumisections."""
 
     blocks: Sequence[HistogramBlock]
     labels: Any
@@ -119,7 +119,8 @@ def live(system: System, taken: Taken, *, left: int = 4) -> list[tuple[Dataset, 
 
 def send(taken: Taken, number: int) -> None:
     """The histograms of one run."""
-    blocks = [block.select(block.conditions.run == number) for block in taken.blocks]
+    wanted = [(block, block.conditions.run == number) for block in taken.blocks]
+    blocks = [block.select(rows) for block, rows in wanted if rows.any()]
     monitoring.ingest(actor=None, run=number, dataset=DATASET, blocks=blocks)
 
 
