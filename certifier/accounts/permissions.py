@@ -156,6 +156,12 @@ def can_keep_trends(user: Any, keeper: int | None = None) -> Verdict:
     return _needs(bool(roles_of(user)), "viewer", "Keeping a trend")
 
 
+def can_draw_maps(user: Any) -> Verdict:
+    """Whoever looks at data for others: a map reads the histograms of many runs."""
+    allowed = _is(user, Role.SHIFTER, Role.EXPERT, Role.COORDINATOR, Role.ADMIN)
+    return _needs(allowed, "shifter", "Drawing a map of runs")
+
+
 def can_train(user: Any) -> Verdict:
     return _needs(_is(user, Role.COORDINATOR, Role.ADMIN), "coordinator", "Training models, and pausing that,")
 

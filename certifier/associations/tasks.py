@@ -1,4 +1,4 @@
-"""Background work of this room: comparisons. Their results are what the pages show."""
+"""Background work of this room: comparisons and maps. Their results are what the pages show."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from certifier.ops.jobs import JobHandle, background
 
-from .selectors import KIND, SAMPLES
+from .selectors import KIND, RUN_MAP, SAMPLES
 
 
 @background(KIND)
@@ -26,3 +26,11 @@ def samples(job: JobHandle, *, run: int, against: int, system: str = "", element
     from .samples import compare_runs
 
     return compare_runs(run, against, system, element, job.progress)
+
+
+@background(RUN_MAP)
+def run_map(job: JobHandle, *, system: str) -> dict[str, Any]:
+    """Harmless to repeat, as above."""
+    from .run_map import map_of_runs
+
+    return map_of_runs(system, job.progress)

@@ -1,4 +1,5 @@
-"""Pages of this room: what moves with a defect, which defects move an element, and whether a run is like another."""
+"""Pages of this room: what moves with a defect, which defects move an element, whether a run is like another, and which
+runs of a system are alike."""
 
 from __future__ import annotations
 
@@ -10,16 +11,20 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from certifier.accounts import permissions
+from certifier.accounts.errors import NoSuchSystem
 from certifier.accounts.models import User
+from certifier.accounts.selectors import system_named
 from certifier.defects.logic_at import logic_at
 from certifier.monitoring.errors import ElementNotFound
 from certifier.monitoring.selectors import find_element
 from certifier.ops.models import LIVE
 from certifier.runs.models import Run
 from certifier.runs.selectors import find_run, reference_run
+from mlcore.run_map import FEWEST
 
-from .selectors import KIND, SAMPLES, key_of, key_of_samples, newest
-from .services import ask, ask_for_samples
+from .map_page import figure, mapped_runs, ways
+from .selectors import KIND, RUN_MAP, SAMPLES, key_of, key_of_map, key_of_samples, newest, runs_with, shaped
+from .services import ask, ask_for_map, ask_for_samples
 
 # Below it, a line is called sure.
 SURE: Final = 0.05
@@ -79,6 +84,37 @@ def samples(request: HttpRequest, number: int) -> HttpResponse:
         found = _context(key_of_samples(run=number, against=against, **what), SAMPLES, sure_by="p")
     context = {"run": run, "against": against, "known": known, "wrong": wrong, **what, **found}
     return render(request, "associations/samples.html", context, status=422 if wrong else 200)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def runs_map(request: HttpRequest, code: str) -> HttpResponse:
+    """The runs of a system as points, alike ones together. `run` in the address chooses one of them."""
+    permissions.require(permissions.can_view(request.user))
+    try:
+        system = system_named(code)
+    except NoSuchSystem as error:
+        raise Http404(str(error)) from None
+    if request.method == "POST":
+        ask_for_map(actor=cast("User", request.user), system=system)
+        return redirect(request.get_full_path())
+    done, later = newest(key_of_map(system), RUN_MAP)
+    result = done.result if done is not None and isinstance(done.result, dict) else None
+    elements = shaped(system)
+    runs = mapped_runs(system, result["points"]) if result else []
+    asked = request.GET.get("run", "")
+    chosen = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else None
+    context = {
+        "system": system, "elements": elements, "done": done, "result": result, "later": later,
+        "live": later is not None and later.state in LIVE, "every": EVERY_S, "fewest": FEWEST,
+        # Of a map that is there, the runs that came after it; else those that one could be made of.
+        "since": runs_with(elements, since=result["newest_part"] if result else 0), "runs": runs, "chosen": chosen,
+        "here": next((run for run in runs if run.number == chosen), None),
+        "plot": figure(system, runs, chosen) if runs else None,
+        "ways": ways(result) if result else [], "shown": 100 * sum(result["explained"]) if result else 0,
+        "may_draw": permissions.can_draw_maps(request.user),
+    }  # fmt: skip
+    return render(request, "associations/map.html", context)
 
 
 def _context(key: str, kind: str = KIND, *, sure_by: str = "p_family") -> dict[str, Any]:

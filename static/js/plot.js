@@ -1,6 +1,7 @@
 /* <figure class="plot" data-plot="ID"> is drawn from <script type="application/json" id="ID">{"data": [...], "layout": {...}}</script>.
    A colour written "var(--good)" anywhere in it is the token's colour in the theme of the moment. Figures that appear later are drawn,
-   figures that go are purged, whatever moved them; Plotly itself (1.5 MB) is fetched only when a page has the first figure. */
+   figures that go are purged, whatever moved them; Plotly itself (1.5 MB) is fetched only when a page has the first figure.
+   With data-opens a click on a point goes to the address in its customdata. */
 (() => {
   "use strict";
   const source = document.currentScript.dataset.plotly;
@@ -89,6 +90,14 @@
   /* For scripts that make their figure themselves. */
   window.housePlot = { plotly, resolver };
 
+  /* A point of a figure with data-opens leads to the address that it carries, as a link does. */
+  const open = ({ points, event }) => {
+    const address = points[0]?.customdata;
+    if (typeof address !== "string" || !address.startsWith("/")) return;
+    if (event.ctrlKey || event.metaKey) window.open(address, "_blank", "noopener");
+    else location.assign(address);
+  };
+
   const draw = async (figure) => {
     const script = document.getElementById(figure.dataset.plot);
     if (!script) return;
@@ -106,6 +115,7 @@
     colour.done();
     if (!drawn.has(figure)) figure.replaceChildren();
     await Plotly.react(figure, ...ready, config);
+    if ("opens" in figure.dataset && !drawn.has(figure)) figure.on("plotly_click", open);
     figure.classList.add("drawn");
     drawn.add(figure);
     resizing.observe(figure);

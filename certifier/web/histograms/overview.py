@@ -85,6 +85,11 @@ class Overview:
         return "" if wanted == NOBODY and "" in self.systems else self.systems[0]
 
     @property
+    def map_of(self) -> str:
+        """The system among whose runs this one can be looked up: the one looked at, or the only one."""
+        return self.system or (self.systems[0] if len(self.systems) == 1 else "")
+
+    @property
     def tabs(self) -> list[dict[str, Any]]:
         counts = Counter(each.element.system.code if each.element.system else "" for each in self.looking.coverage)
         kept = urlencode({"dataset": self.looking.options.dataset}) if self.looking.options.dataset else ""
