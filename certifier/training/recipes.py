@@ -19,7 +19,7 @@ from certifier.precert.looks import looks_at
 
 from .errors import RecipeNotFound
 from .models import RecipeChoice
-from .needs import ANY, MAPS, OBJECTS, QUANTITIES, SEVERAL, SIGNALS, TIMES, Needs
+from .needs import ANY, MAPS, OBJECTS, QUANTITIES, SEVERAL, SIGNALS, TIMES, WIRES, Needs
 
 STANDARD: Final = "standard"
 
@@ -181,6 +181,36 @@ RECIPES: Final[tuple[NamedRecipe, ...]] = (
                 _detector("pulls", axes=1),
                 _detector("pulls", axes=2),
             ]
+        },
+    ),
+    NamedRecipe(
+        name="drift-tubes",
+        title="Layers of drift tubes",
+        words=(
+            "Each layer of wires by itself: regions that do not fit to what is smooth about it. And the layers of a "
+            "chamber against each other: one that sees less than the others let one expect. Boosted trees above."
+        ),
+        needs=WIRES,
+        source="arXiv:1808.00911, its local and its regional problem",
+        config={
+            "detectors": [
+                _detector("layer_scan", axes=1),
+                _detector("layer_scan", axes=2),
+                _detector("chamber_layers", axes=2),
+            ]
+        },
+    ),
+    NamedRecipe(
+        name="endcaps",
+        title="Maps around a beam",
+        words=(
+            "Towers, windows and sectors against the mean of their ring, which knows nothing of luminosity, pile-up "
+            "and ageing; maps of arrival times in parallel, for clocks that are wrong. Boosted trees above."
+        ),
+        needs=MAPS,
+        source="the occupancy and timing maps of the ECAL endcaps of CMS",
+        config={
+            "detectors": [_detector("ring_map", axes=2), _detector("timing_map", axes=3), _detector("pulls", axes=1)]
         },
     ),
     NamedRecipe(

@@ -67,8 +67,8 @@ def _areas(sample: list[Chamber], seed: int, watches: dict[str, Stopwatch], *, e
         found[OURS] = _area([d.score(one.good) for d, one in fitted], [d.score(one.faulty) for d, one in fitted])
     with watches.setdefault(KNOWN, Stopwatch()).running():
         found[KNOWN] = _area(
-            [-d.pulls(one.good)[:, FAULTY_LAYER] for d, one in fitted],
-            [-d.pulls(one.faulty)[:, FAULTY_LAYER] for d, one in fitted],
+            [-d.layer_pulls(one.good)[:, FAULTY_LAYER] for d, one in fitted],
+            [-d.layer_pulls(one.faulty)[:, FAULTY_LAYER] for d, one in fitted],
         )
     learned, good, faulty = (
         np.concatenate([getattr(one, part).counts for one in sample]) for part in ("learned", "good", "faulty")

@@ -106,6 +106,14 @@ def scores_are_one_float_each(prototype: Detector, fitted: Detector, sample: Sam
     _holds(float(np.isfinite(scores).mean()) > 0.5, "most ordinary lumisections must get a score.")
 
 
+def pulls_are_one_for_each_bin(prototype: Detector, fitted: Detector, sample: Sample) -> None:
+    """Of detectors that have them: explanations and the memory of past cases ask `pulls` how far off each bin is."""
+    asked = getattr(fitted, "pulls", None)
+    if asked is not None and isinstance(sample.fresh, HistogramBlock):
+        size = np.asarray(asked(sample.fresh)).size
+        _holds(size == sample.fresh.flat.size, "`pulls` says one number for each bin; else call it otherwise.")
+
+
 def higher_is_worse(prototype: Detector, fitted: Detector, sample: Sample) -> None:
     scores = fitted.score(sample.fresh)
     known = np.isfinite(scores)
@@ -271,6 +279,7 @@ CLAUSES: dict[str, Callable[[Detector, Detector, Sample], None]] = {
         cloning_gives_an_unfitted_twin,
         fit_returns_self,
         scores_are_one_float_each,
+        pulls_are_one_for_each_bin,
         higher_is_worse,
         what_cannot_be_scored_is_nan,
         missing_rows_are_left_out_of_learning,

@@ -39,7 +39,7 @@ class ChamberLayers(Detector):
 
     consumes: ClassVar[Literal["block", "table"]] = "block"
 
-    def pulls(self, block: HistogramBlock) -> FloatArray:
+    def layer_pulls(self, block: HistogramBlock) -> FloatArray:
         """(n, layers) deviations in standard deviations, negative for a layer that sees too little; NaN where the
         chamber is missing or empty."""
         check_is_fitted(self, "layout_")

@@ -57,6 +57,13 @@ class LowerIsWorse(Distance):
         return -super()._score(data)
 
 
+class PullsByRow(Distance):
+    """One number for each place along the first axis, which is one for each bin of a histogram of one axis only."""
+
+    def pulls(self, block: Any) -> npt.NDArray[Any]:
+        return np.asarray(block.counts.reshape(len(block), block.bins[0], -1).sum(axis=2))
+
+
 class ConvertsItsParameters(Distance):
     def __init__(self, *, floor: float = 1e-3) -> None:
         self.floor = [floor]  # type: ignore[assignment]  # the fault
@@ -168,6 +175,7 @@ def test_a_sound_detector_passes_every_clause(sound: Any) -> None:
     ("unsound", "clause"),
     [
         (LowerIsWorse, "higher is worse"),
+        (PullsByRow, "on a map.*pulls are one for each bin"),
         (ConvertsItsParameters, "parameters are only stored|learns from what it takes"),
         (LearnsWithoutUnderscore, "parameters are only stored"),
         (ForgetsItself, "fit returns self"),

@@ -30,7 +30,7 @@ def fitted(chamber: Chamber) -> ChamberLayers:
 def test_a_layer_at_seventy_per_cent_is_found_and_named(chamber: Chamber, fitted: ChamberLayers) -> None:
     good, faulty = fitted.score(chamber.good), fitted.score(chamber.faulty)
     assert auc(np.concatenate([good, faulty]), np.repeat([0, 1], 40)) > 0.95
-    pulls = fitted.pulls(chamber.faulty)
+    pulls = fitted.layer_pulls(chamber.faulty)
     assert (np.abs(pulls).argmax(axis=1) == FAULTY_LAYER).mean() > 0.9
     assert (pulls[:, FAULTY_LAYER] < 0).all()
 
@@ -39,8 +39,8 @@ def test_rate_and_direction_of_the_muons_change_nothing(chamber: Chamber, fitted
     counts = chamber.good.counts * 3
     rising = np.linspace(0.8, 1.2, counts.shape[2])
     for changed in (counts, np.round(counts * rising)):
-        pulls = fitted.pulls(replace(chamber.good, counts=changed))
-        assert np.abs(pulls - fitted.pulls(chamber.good)).mean() < 0.6
+        pulls = fitted.layer_pulls(replace(chamber.good, counts=changed))
+        assert np.abs(pulls - fitted.layer_pulls(chamber.good)).mean() < 0.6
 
 
 def test_a_missing_chamber_has_no_score(chamber: Chamber, fitted: ChamberLayers) -> None:
@@ -48,7 +48,7 @@ def test_a_missing_chamber_has_no_score(chamber: Chamber, fitted: ChamberLayers)
     counts = few.counts.copy()
     counts[0], counts[1] = np.nan, 0.0
     assert np.isnan(fitted.score(replace(few, counts=counts))).tolist() == [True, True, False]
-    assert np.isnan(fitted.pulls(replace(few, counts=counts))).all(axis=1).tolist() == [True, True, False]
+    assert np.isnan(fitted.layer_pulls(replace(few, counts=counts))).all(axis=1).tolist() == [True, True, False]
     with pytest.raises(IncompatibleBinning):
         fitted.score(few.rebin(1, 2))
 
@@ -58,7 +58,7 @@ def test_a_layer_that_was_never_there_is_left_out(chamber: Chamber) -> None:
     learned.counts[:, 4:8] = 0.0
     good.counts[:, 4:8] = 0.0
     detector = ChamberLayers().fit(learned)
-    assert (detector.pulls(good)[:, 4:8] == 0).all()
+    assert (detector.layer_pulls(good)[:, 4:8] == 0).all()
     assert np.isfinite(detector.score(good)).all()
 
 

@@ -1,4 +1,4 @@
-"""Small seasons of the systems that have recipes of their own: trigger rates, slow control, a map, times of hits.
+"""Small seasons of the systems that have recipes of their own: trigger rates, slow control, maps, times of hits, wires.
 
 What is seen is drawn by mlcore.simulate with its truth; runs, histograms, defects and signatures go through the
 services that people's pages call. Of the last runs of a season nothing is signed: they are there to be scored.
@@ -23,6 +23,9 @@ from certifier.runs.models import Dataset, Run
 from mlcore.conditions import Conditions
 from mlcore.histograms import Axis, HistogramBlock
 from mlcore.simulate import emcal, slow_control, trigger_runs
+from mlcore.simulate.drift_chambers import ChamberLaw, chamber_sample
+from mlcore.simulate.drift_tubes import LayerLaw, layer_sample
+from mlcore.simulate.endcaps import SECTORS, ClockModel, endcap_towers, sector
 from mlcore.simulate.maps import OccupancyModel, hadronic_barrel
 
 DATASET = "express_express"
@@ -90,11 +93,61 @@ def maps(seed: int = 3, *, run_count: int = 24, length: int = 20) -> Taken:
     return Taken([replace(model.draw(conditions, rng, expected=expected), conditions=conditions)], labels)
 
 
+def drift_tubes(seed: int = 3, *, run_count: int = 24, length: int = 15) -> Taken:
+    """Two chambers and a layer by itself; in each run some lumisections in which a layer of one of the chambers has too
+    low a voltage, or the layer a region without efficiency."""
+    rng, n = np.random.default_rng([seed, 6]), run_count * length
+    runs_, lumisections = np.repeat(np.arange(1, run_count + 1), length), np.tile(np.arange(1, length + 1), run_count)
+    where = np.full(n, -1)
+    for run in range(run_count):
+        first = run * length + int(rng.integers(1, length - 5))
+        where[first : first + 5] = run % 3
+    conditions = Conditions(runs_, lumisections)
+    blocks = []
+    for place, chamber in enumerate(chamber_sample(seed, law=ChamberLaw(chambers=2, learned=n, judged=n))):
+        counts = np.where((where == place)[:, None, None], chamber.faulty.counts, chamber.learned.counts)
+        blocks.append(replace(chamber.learned, counts=counts, conditions=conditions, flow=None))
+    layers = layer_sample(seed, law=LayerLaw(layers=2 * n, bad=0.3))
+    good, bad = (layers.block.counts[layers.labels == label] for label in (0, 1))
+    counts = good[:n].copy()
+    counts[where == 2] = bad[: int((where == 2).sum())]
+    return Taken(
+        [*blocks, replace(layers.block, counts=counts, conditions=conditions, flow=None)], (where >= 0).astype(int)
+    )
+
+
+def endcaps(seed: int = 3, *, run_count: int = 24, length: int = 12) -> Taken:
+    """One endcap, its occupancy and its timing map; in each run some lumisections in which a sector sees a third, or
+    its clock is late."""
+    rng, n = np.random.default_rng([seed, 7]), run_count * length
+    pileup = np.repeat(rng.uniform(20.0, 50.0, run_count), length)
+    conditions = Conditions(
+        np.repeat(np.arange(1, run_count + 1), length), np.tile(np.arange(1, length + 1), run_count),
+        luminosity=10.0 * pileup, pileup=pileup, events=np.full(n, 400.0),
+    )  # fmt: skip
+    model = OccupancyModel(endcap_towers(), gain_spread=0.07, random_state=seed)
+    expected, labels = model.expected(conditions), np.zeros(n, dtype=int)
+    shift = np.zeros_like(expected)
+    for run in range(run_count):
+        first = run * length + int(rng.integers(1, length - 4))
+        rows, wide = slice(first, first + 4), sector(model.geometry, int(rng.integers(SECTORS)))
+        if run % 2:
+            expected[rows, wide] *= 0.35
+        else:
+            shift[rows, wide] = 0.8
+        labels[rows] = 1
+    occupancy = model.draw(conditions, rng, expected=expected)
+    times = ClockModel(model.geometry, timed=0.2, random_state=seed).draw(occupancy, rng, shift=shift)
+    return Taken([occupancy, times], labels)
+
+
 SEASONS: dict[str, Callable[[], Taken]] = {
     "rates": rates,
     "pulses": pulses,
     "phase": phase,
     "hot-and-dead": maps,
+    "drift-tubes": drift_tubes,
+    "endcaps": endcaps,
 }
 
 
