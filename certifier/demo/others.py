@@ -1,11 +1,12 @@
-"""Three systems of the demo whose models are made otherwise: level-1 rates, a map of the tile calorimeter, and times of
-hits in the cathode strips.
+"""Four systems of the demo whose models are made otherwise: level-1 rates, a map of the tile calorimeter, times of hits
+in the cathode strips, and a chamber of drift tubes.
 
-None is a set of shapes that a reference is held against. A coordinator chooses the recipes `rates`, `hot-and-dead` and
-`phase`; what the models learn from are the last runs before the demo's own, whose histograms come when it is tried and
-which the experts then read and sign. In the demo's runs the rates show what the sign-off of 350549 asks about
-(prescales that differ from the key in the log, lumisections 40 to 55), the map what is recorded in 350531 and, in the
-showcase, a hot region that nobody has recorded, and the times of 350558 that chambers came back out of step.
+None is a set of shapes that a reference is held against. A coordinator chooses the recipes `rates`, `hot-and-dead`,
+`phase` and `drift-tubes`; what the models learn from are the last runs before the demo's own, whose histograms come
+when it is tried and which the experts then read and sign. In the demo's runs the rates show what the sign-off of 350549
+asks about (prescales that differ from the key in the log, lumisections 40 to 55), the map what is recorded in 350531
+and, in the showcase, a hot region that nobody has recorded, the times of 350558 that chambers came back out of step,
+the tubes what is recorded in 350549 and, in 350558, a layer at too low a voltage that nobody has recorded.
 """
 
 from __future__ import annotations
@@ -43,31 +44,34 @@ from mlcore.features import FeatureTable
 from mlcore.histograms import Axis, HistogramBlock
 from mlcore.simulate import emcal, rates, trigger_runs
 from mlcore.simulate.map_faults import Excess, MapFault
-from mlcore.simulate.maps import OccupancyModel, hadronic_barrel
+from mlcore.simulate.maps import OccupancyModel, hadronic_barrel, muon_chamber
 
 from . import people, world
 from .clock import standing_at
 from .season import SeasonRun
 
 SEED: Final = 40_055
-TRIGGER, TILE, STRIPS = "TRIG_L1", "TILE", "CSC"
+TRIGGER, TILE, STRIPS, TUBES = "TRIG_L1", "TILE", "CSC", "MDT"
 # What the experts record in the runs before, and what is recorded of the map in the demo's own.
-NAMES: Final = {TRIGGER: "TRIG_L1_CAL_off", TILE: "TILE_EBC_DAQ_PRB", STRIPS: "CSC_EA_OutOfSync_3orMore"}
+NAMES: Final = {
+    TRIGGER: "TRIG_L1_CAL_off", TILE: "TILE_EBC_DAQ_PRB", STRIPS: "CSC_EA_OutOfSync_3orMore", TUBES: "MDT_BA_PROBLEM",
+}  # fmt: skip
 UNCOVERED: Final = "TILE_EBA_BAD_COVER"
 RECIPES: Final = {
     TRIGGER: ("rates", "Rates are no shapes: what counts is what the luminosity lets one expect."),
     TILE: ("hot-and-dead", "Towers that turn hot or die: nobody can have labelled all the places where they may."),
     STRIPS: ("phase", "Chambers come back a bunch crossing late: some hits of each lumisection, until the next reset."),
+    TUBES: ("drift-tubes", "A layer is known by the others of its chamber: the same muons cross them all."),
 }
 # Runs before the demo's own that are learned from; what of each is wrong, and for how long at most.
-RUNS: Final = {TRIGGER: 40, TILE: 24, STRIPS: 24}
+RUNS: Final = {TRIGGER: 40, TILE: 24, STRIPS: 24, TUBES: 24}
 FAULTS, LONGEST = 1.6, 9
 ITEMS: Final = tuple(item.name for item in rates.ITEMS)
 CALORIMETER: Final = ("L1_EM22VHI", "L1_EM3", "L1_TAU60", "L1_J100", "L1_XE50")
 EVENTS_PER_INV_NB: Final = 14.0
 HITS_PER_EVENT: Final = 0.5
 # What some hundred lumisections can prove, and as few rounds as will do for a demo.
-LIMITS: Final = {TRIGGER: 0.05, TILE: 0.1, STRIPS: 0.05}
+LIMITS: Final = {TRIGGER: 0.05, TILE: 0.1, STRIPS: 0.05, TUBES: 0.1}
 QUICK: Final[dict[str, Any]] = {
     "confidence": 0.9, "refresh": 0, "folds": 2, "doubt_folds": 2,
     "family_trees": 30, "most_features": 40, "shares": [0.3, 0.3, 0.1, 0.3],
@@ -78,11 +82,15 @@ SHOWN: Final = {
     TRIGGER: (350361, 350549, 350558),
     TILE: (world.SHOWCASE, 350531),
     STRIPS: (350549, 350558),
+    TUBES: (350549, 350558),
 }
 WRONG_KEY: Final = LumiSet.parse("40-55")
 NO_COVER: Final = LumiSet.parse("108-111")
 HOT: Final = LumiSet.parse("402-417")
 LATE: Final = LumiSet.parse("88-103")
+NO_DATA: Final = LumiSet.parse("57-59")
+LOW_VOLTAGE: Final = LumiSet.parse("60-75")
+LAYERS, ACROSS = 6, 48
 TICK: Final = 25.0
 
 
@@ -165,6 +173,44 @@ def times_of(run: TakenRun, wrong: Sequence[tuple[LumiSet, float]]) -> list[Hist
     return [HistogramBlock("CSC/hitTime", (axis,), counts, conditions, physics_object="muons")]
 
 
+def tubes() -> OccupancyModel:
+    """A chamber of the barrel: six layers of 48 tubes."""
+    whole = muon_chamber(ACROSS, random_state=SEED)
+    layer = Axis.regular("layer", LAYERS, 0.5, LAYERS + 0.5, label="layer")
+    tube = Axis.regular("tube", ACROSS, 0.5, ACROSS + 0.5, label="tube")
+    part = replace(
+        whole,
+        element="MDT/BML/hits",
+        axes=(layer, tube),
+        profile=whole.profile[:LAYERS],
+        exposure=whole.exposure[:LAYERS],
+    )
+    return OccupancyModel(part, gain_spread=0.05, random_state=SEED)
+
+
+def tubes_of(run: TakenRun, wrong: Sequence[tuple[LumiSet, MapFault]]) -> list[HistogramBlock]:
+    conditions, model = collided(run), tubes()
+    rng = np.random.default_rng([SEED, run.number, 5])
+    # As much as layers of one chamber differ from run to run.
+    expected = model.expected(conditions) * rng.lognormal(0.0, 0.03, (1, LAYERS, 1))
+    for where, fault in wrong:
+        expected = fault.apply(expected, _rows(conditions, where), rng)
+    return [model.draw(conditions, rng, expected=expected)]
+
+
+def without_data(first: int) -> MapFault:
+    mask = np.zeros((LAYERS, ACROSS), dtype=bool)
+    mask[:, first : first + 12] = True
+    return MapFault("tubes without data", mask)
+
+
+def low_voltage(layer: int) -> MapFault:
+    """Not all hits are lost: a tube at a lower voltage is less efficient."""
+    mask = np.zeros((LAYERS, ACROSS), dtype=bool)
+    mask[layer] = True
+    return MapFault("voltage of a layer too low", mask, 0.4)
+
+
 def _rows(conditions: Conditions, where: LumiSet) -> npt.NDArray[np.intp]:
     return np.flatnonzero(where.to_mask(int(conditions.lumisection.max()))[conditions.lumisection - 1])
 
@@ -181,6 +227,8 @@ def blocks(system: str, run: world.WorldRun) -> list[HistogramBlock]:
         return rates_of(run, [(WRONG_KEY, ("L1_EM3",), 0.4)] if run.number == 350549 else [])
     if system == STRIPS:
         return times_of(run, [(LATE, 0.5)] if run.number == 350558 else [])
+    if system == TUBES:
+        return tubes_of(run, [(NO_DATA, without_data(20)) if run.number == 350549 else (LOW_VOLTAGE, low_voltage(3))])
     if run.number == world.SHOWCASE:
         return towers_of(run, [(HOT, Excess("two by two towers hot", region(5, 11, 2, 2), 1.0, times=2.5))])
     return towers_of(run, [(NO_COVER, MapFault("a module off", region(7, 3, 4, 2)))])
@@ -217,6 +265,9 @@ class Before:
             return rates_of(run, [(where, CALORIMETER, float(rng.uniform(0.4, 0.75)))] if where else [])
         if code == STRIPS:
             return times_of(run, [(where, float(rng.uniform(0.2, 0.5)))] if where else [])
+        if code == TUBES:
+            fault = without_data(int(rng.integers(0, 36))) if run.number % 2 else low_voltage(int(rng.integers(LAYERS)))
+            return tubes_of(run, [(where, fault)] if where else [])
         eta, phi = int(rng.integers(0, 10)), int(rng.integers(0, 14))
         return towers_of(run, [(where, MapFault("no data", region(eta, phi, 3, 3)))] if where else [])
 

@@ -45,7 +45,8 @@ def _is_line(element: Element, *, unit: str | None = None, bins: int = 2) -> boo
 def _along_wires(element: Element) -> bool:
     """Wires of a layer, or layers and their wires."""
     *layers, last = element.axes
-    return len(layers) < 2 and not element.is_quantity and "wire" in f"{last['name']} {last['label']}".lower()
+    named = f"{last['name']} {last['label']}".lower()
+    return len(layers) < 2 and not element.is_quantity and any(word in named for word in ("wire", "tube"))
 
 
 def _objects(elements: Sequence[Element]) -> bool:
@@ -60,7 +61,9 @@ QUANTITIES: Final = Needs(
     "quantities, which are histograms of one bin, and luminosity", _some(lambda each: each.is_quantity)
 )
 SIGNALS: Final = Needs("readings along a time in s", _some(lambda each: _is_line(each, unit="s", bins=4)))
-WIRES: Final = Needs("histograms along wires, of one layer or of several (an axis called “wire”)", _some(_along_wires))
+WIRES: Final = Needs(
+    "histograms along wires, of one layer or of several (an axis called “wire” or “tube”)", _some(_along_wires)
+)
 TIMES: Final = Needs("histograms of times in ns", _some(lambda each: _is_line(each, unit="ns", bins=8)))
 
 

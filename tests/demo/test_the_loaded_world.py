@@ -329,6 +329,16 @@ def test_times_of_hits_show_chambers_that_came_back_late() -> None:
     assert len(other.bad | other.unsure) <= 2
 
 
+def test_a_chamber_of_tubes_shows_what_is_recorded_and_a_voltage_that_nobody_has_seen() -> None:
+    assert chosen_recipe(System.objects.get(code="MDT")).name == "drift-tubes"
+    for number, wrong in ((350549, others.NO_DATA), (350558, others.LOW_VOLTAGE)):
+        (verdict,) = [each for each in verdicts_of_run(run_number(number)) if each.system.code == "MDT"]
+        assert wrong <= verdict.bad | verdict.unsure
+        assert len((verdict.bad | verdict.unsure) - wrong) <= 2
+        (said,) = run_defects(run_number(number), defects=["MDT_BA_PROBLEM"]).defects or (None,)
+        assert (said.present if said else LumiSet()) == (wrong if number == 350549 else LumiSet())
+
+
 def test_automation_of_the_pixel_detector_was_stopped_by_the_audit() -> None:
     trusted, stop, again = SystemMode.objects.filter(system__code="PIXEL").order_by("id")
     assert (trusted.mode, stop.mode, again.mode) == (Mode.AUTO, Mode.STOPPED, Mode.AUTO)
