@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,10 +22,14 @@ from certifier.audit.models import AuditEvent
 from certifier.defects import services as defects
 from certifier.defects.entry_input import NewEntry
 from certifier.defects.models import Source
+from certifier.monitoring import services as monitoring
+from certifier.monitoring.selectors import find_element
 from certifier.ops import jobs
 from certifier.ops.models import Job, JobState
 from certifier.review import services as review
 from certifier.runs import services as runs
+from mlcore.histograms import Axis
+from tests import cast
 from tests.precert import world
 
 pytestmark = pytest.mark.django_db
@@ -158,7 +163,7 @@ def test_it_says_that_it_is_out_of_date_and_is_drawn_anew(page: Page, ben: User,
 
 def test_what_makes_no_map_says_what_is_missing(page: Page, ben: User, lar: System, pixel: System) -> None:
     client = page(ben)
-    assert "No histogram of this system has come yet." in client.get(PATH).content.decode()
+    assert "This system has no histogram yet." in client.get(PATH).content.decode()
     assert "<button" not in client.get(PATH).content.decode().partition("<main")[2].partition("</main")[0]
     world.take(FIRST, LENGTH, system=lar)
     few = client.get(PATH).content.decode()
@@ -174,10 +179,6 @@ def test_what_makes_no_map_says_what_is_missing(page: Page, ben: User, lar: Syst
 
 
 def test_a_run_in_which_nothing_was_filled_has_no_place(season: System) -> None:
-    from dataclasses import replace
-
-    from certifier.monitoring import services as monitoring
-
     runs.put_run(actor=None, run=LATE, facts={"lumisections": LENGTH})
     runs.put_dataset(actor=None, run=LATE, name=world.EXPRESS, stage="express")
     empty = [replace(block, counts=0 * block.counts, flow=None) for block in world.histograms(LATE, LENGTH)]
@@ -186,11 +187,20 @@ def test_a_run_in_which_nothing_was_filled_has_no_place(season: System) -> None:
     assert (found["runs"], found["empty"], found["last_run"]) == (COUNT, 1, LATE - 1)
 
 
-def test_pages_of_histograms_lead_there(page: Page, ben: User, season: System) -> None:
+def test_pages_of_histograms_lead_there(page: Page, ben: User, season: System, pixel: System) -> None:
+    (block, _) = world.histograms(FIRST, LENGTH)
+    rate = replace(block, element="Pixel/rate", axes=(Axis.regular("rate", 1, 0.0, 1.0),), flow=None,
+                   counts=block.totals[:, None])  # fmt: skip
+    monitoring.ingest(actor=None, run=FIRST, dataset=world.EXPRESS, blocks=[rate])
+    monitoring.change_element(actor=None, element=find_element("Pixel/rate"), system="PIXEL")
     client = page(ben)
+    # A quantity has no shape, so there is nothing to map.
+    assert "/associations/map/PIXEL/" not in client.get("/histograms/").content.decode()
+    assert "This system has no histogram yet." in client.get("/associations/map/PIXEL/").content.decode()
     assert f'href="{PATH}"' in client.get("/histograms/").content.decode()
-    for path in (f"/histograms/runs/{FIRST}/", f"/histograms/runs/{FIRST}/{world.ELEMENTS[0]}/"):
-        assert f'href="{PATH}?run={FIRST}"' in client.get(path).content.decode()
+    # Of a run with elements of two systems, the one that is looked at.
+    for number, path in ((FIRST, "?system=LAR"), (FIRST + 1, ""), (FIRST, f"{world.ELEMENTS[0]}/")):
+        assert f'href="{PATH}?run={number}"' in client.get(f"/histograms/runs/{number}/{path}").content.decode()
 
 
 def test_it_asks_the_database_at_most_twelve_times(
@@ -204,8 +214,6 @@ def test_it_asks_the_database_at_most_twelve_times(
 
 
 def test_who_may_only_read_sees_it_and_cannot_draw(page: Page, season: System, ben: User, dee: User, ada: User) -> None:
-    from tests import cast
-
     drawn(season, ada)
     vic = cast.make_user("vic", "viewer")
     seen = page(vic).get(PATH).content.decode()

@@ -41,7 +41,8 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     }
     if wants_part(request, CATALOGUE):
         return varied(render(request, "histograms/_elements.html", context))
-    context["mapped"] = sorted({each.system.code for each in context["page"].object_list if each.system})
+    shown = [each for each in context["page"].object_list if not each.is_quantity]
+    context["mapped"] = sorted({each.system.code for each in shown if each.system})
     context["runs"] = selectors.runs_with_histograms(LATEST_RUNS)
     return varied(render(request, "histograms/catalogue.html", context))
 
