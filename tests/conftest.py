@@ -61,12 +61,14 @@ def needs_server(item: pytest.Item) -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """`make test` runs the suite twice. What needs PostgreSQL or Redis, or no database at all, runs once.
 
+    What is marked "once" waits for the second pass where there is one: it is the database of an installation.
     pytest-django lets no test near the database that does not say so, hence what does not say so cannot differ. What is
     done in a browser runs once as well, on SQLite: the pages behind it are tested on both.
     """
     only = os.environ.get("CERTIFIER_TEST_PASS", "")
     if only == "sqlite":
-        left_out = [item for item in items if needs_server(item)]
+        again = bool(os.environ.get("CERTIFIER_TEST_AGAIN"))
+        left_out = [item for item in items if needs_server(item) or (again and item.get_closest_marker("once"))]
     elif only == "postgresql":
         left_out = [
             item

@@ -30,7 +30,7 @@ from certifier.ops import jobs
 from certifier.ops.models import Trigger
 from certifier.precert import services as precert
 from certifier.precert.guarantee import read_guarantee
-from certifier.precert.models import Mode
+from certifier.precert.models import Mode, Promotion
 from certifier.precert.scoring import Scorer
 from certifier.precert.selectors import SystemModels, models_of_system, verdicts_of_run
 from certifier.precert.unscored import unscored
@@ -228,13 +228,23 @@ class Weeks:
         review.sign_off(actor=expert, run=row, system=system, stage="express", at=at)
 
     def look_again(self, code: str, week: int) -> None:
-        """What was certified without people since the cause began, which the detector's own log tells."""
-        since = min((each.week for each in self.season.silent if each.system == code and each.week <= week), default=0)
+        """What was certified without people since the cause began."""
+        since = self._cause_began(code, week)
         for done in self.certified:
-            if done.system == code and not done.signed and done.week >= since:
+            if done.system == code and not done.signed and done.run.ended_at >= since:
                 row = Run.objects.get(number=done.run.number)
                 self.read_by_hand(done.run, row, code, timezone.now())
                 done.looked, done.signed = row.domain, True
+
+    def _cause_began(self, code: str, week: int) -> datetime:
+        """As the detector's own log tells; else it is the model that decided this week, ever since it was promoted."""
+        known = [each.week for each in self.season.silent if each.system == code and each.week <= week]
+        if known:
+            return self.season.week_begins(min(known))
+        acts = Promotion.objects.filter(system=self.systems[code]).order_by("id")
+        decided = acts.filter(at__lte=self.season.week_begins(week)).last()
+        first = acts.filter(champion=decided.champion).first() if decided else None
+        return first.at if first else self.season.monday
 
     # -- Sundays ------------------------------------------------------------------------------------------------
 

@@ -20,8 +20,8 @@ NAMES: Final = {
     "lumisections": "lumisections",
     "bad": "bad ones among them",
 }
-# What training divides its runs into, in the order of time.
-STEPS: Final = ("detectors", "classifier", "calibration", "guarantee")
+# What training divides its runs into, in the order of time; and what the final copies have learned from.
+STEPS: Final = ("detectors", "classifier", "calibration", "guarantee", "final")
 LONGEST_VALUE: Final = 200
 
 

@@ -126,18 +126,22 @@ def _learn(planned: Plan, sample: Sample, config: SystemConfig, folder: Path, pr
 def compare(
     models: SystemModels, sample: Sample, judged: Judged, guarantee: dict[str, Any]
 ) -> tuple[Bench, Circumstances]:
-    """Both models on the labelled lumisections of the last runs that neither had learned from."""
+    """Both models on labelled lumisections of the last runs, as each judged them before it had learned from them."""
     champion = models.champion
-    place = sample.conditions.rows_of(judged.conditions)
-    rows = np.flatnonzero(sample.settled[place] & _unseen_by(champion, judged))
     held_back = _held_back(models)
-    scores: dict[str, Array] = {"challenger": judged.score[rows]}
-    verdicts: dict[str, Array] = {"challenger": judged.verdict[rows]}
-    if champion is not None and rows.size:
+    rival: Rival | None = None
+    if champion is not None:
         try:
-            scores["champion"], verdicts["champion"] = _asked(champion, sample, judged, rows)
+            rival = Rival(champion)
         except ModelUnusable as error:
             held_back.append(f"The champion cannot be asked. {error}")
+    place = sample.conditions.rows_of(judged.conditions)
+    unseen = True if rival is None else rival.told_of(judged) | rival.has_not_seen(judged)
+    rows = np.flatnonzero(sample.settled[place] & unseen)
+    scores: dict[str, Array] = {"challenger": judged.score[rows]}
+    verdicts: dict[str, Array] = {"challenger": judged.verdict[rows]}
+    if rival is not None and rows.size:
+        scores["champion"], verdicts["champion"] = rival.asked(sample, judged, rows)
     bench = Bench(
         run=judged.conditions.run[rows],
         label=judged.label[rows].astype(np.int64),
@@ -145,6 +149,7 @@ def compare(
         challenger=scores["challenger"],
         champion=scores.get("champion"),
         verdicts=verdicts,
+        since=None if rival is None else rival.has_not_seen(judged)[rows],
     )
     around = Circumstances(
         system=models.system.code,
@@ -157,21 +162,44 @@ def compare(
     return bench, around
 
 
-def _unseen_by(champion: ModelVersion | None, judged: Judged) -> Array:
-    """Runs after the last that the champion's classifier and calibration learned from."""
-    steps = [champion.lineage.get(name) for name in ("classifier", "calibration")] if champion else []
-    last = [step["last_run"] for step in steps if isinstance(step, dict) and isinstance(step.get("last_run"), int)]
-    return np.asarray(judged.conditions.run > max(last, default=0))
+class Rival:
+    """The champion, to be compared with. What it learned from it is not asked about: there counts what copies of it
+    said before they had, which it keeps. Raises ModelUnusable."""
 
+    def __init__(self, champion: ModelVersion) -> None:
+        self.model = files.load(champion)
+        self.kept: Judged | None = getattr(self.model, "judged_", None)
+        steps = [champion.lineage.get(name) for name in ("classifier", "calibration", "final")]
+        self.last = max((step["last_run"] for step in steps if isinstance(step, dict)), default=0)
 
-def _asked(champion: ModelVersion, sample: Sample, judged: Judged, rows: Array) -> tuple[Array, Array]:
-    """What the champion says now of these lumisections, asked run by run as in use. Raises ModelUnusable."""
-    wanted = judged.conditions.select(rows)
-    whole = sample.conditions.select(np.isin(sample.conditions.run, np.unique(wanted.run)))
-    there = np.isin(sample.conditions.run, np.unique(wanted.run))
-    found = files.load(champion).score(sample.blocks_of(np.flatnonzero(there)), conditions=whole)
-    place = whole.rows_of(wanted)
-    return found.score[place], found.verdict[place]
+    def has_not_seen(self, judged: Judged) -> Array:
+        """(n,) runs after the last that its classifier and calibration learned from."""
+        return np.asarray(judged.conditions.run > self.last)
+
+    def told_of(self, judged: Judged) -> Array:
+        """(n,) what it keeps a word on."""
+        if self.kept is None:
+            return np.zeros(len(judged.conditions), dtype=bool)
+        return self.kept.conditions.rows_of(judged.conditions) >= 0
+
+    def asked(self, sample: Sample, judged: Judged, rows: Array) -> tuple[Array, Array]:
+        """Scores and verdicts of these rows: what it says now of those that it has not seen, asked run by run as in
+        use, else what it said then."""
+        from mlcore.evaluate import UNSURE
+
+        wanted = judged.conditions.select(rows)
+        score, verdict = np.full(rows.size, np.nan), np.full(rows.size, UNSURE, dtype=np.int8)
+        fresh = self.has_not_seen(judged)[rows]
+        if fresh.any():
+            there = np.isin(sample.conditions.run, np.unique(wanted.run[fresh]))
+            whole = sample.conditions.select(there)
+            found = self.model.score(sample.blocks_of(np.flatnonzero(there)), conditions=whole)
+            place = whole.rows_of(wanted.select(fresh))
+            score[fresh], verdict[fresh] = found.score[place], found.verdict[place]
+        if self.kept is not None and not fresh.all():
+            place = self.kept.conditions.rows_of(wanted.select(~fresh))
+            score[~fresh], verdict[~fresh] = self.kept.score[place], self.kept.verdict[place]
+        return score, verdict
 
 
 def _weights(sample: Sample, rows: Array) -> Array | None:

@@ -1,8 +1,8 @@
 """The gate: whether a challenger takes the champion's place, decided from numbers and said in words.
 
-Both are asked about the same lumisections: those of the last runs that the challenger's classifier, calibration and
-detectors had not seen, and the champion's classifier and calibration neither. Whole runs are drawn with replacement,
-since lumisections of one run resemble each other.
+Both are compared on the same lumisections, those of the last runs, as each judged them before it had learned from them:
+the challenger as copies of it would have when they came, the champion as it does now, or as copies of it did where it
+has learned from them since. Whole runs are drawn with replacement, since lumisections of one run resemble each other.
 
 | the challenger is | then |
 |---|---|
@@ -10,7 +10,7 @@ since lumisections of one run resemble each other.
 | surely not worse than the champion by what the recipe allows, in area and in precision | promoted |
 | not surely worse in either, and good enough for a first model, while the champion has aged | promoted |
 | surely worse in area or precision, and perhaps by more than that | rejected |
-| surely leaving more to experts than the recipe allows | kept in shadow |
+| surely leaving more to experts than the recipe allows, at the best thresholds or at its own | kept in shadow |
 | neither | kept in shadow |
 | promising nothing, while the mode is auto or stopped and the champion promises | kept in shadow |
 | made while a coordinator has paused learning, or taken the champion away | kept in shadow |
@@ -57,10 +57,26 @@ class Bench:
     champion: Array | None = None
     # Their verdicts as mlcore numbers them; the challenger's thresholds were chosen on these very runs.
     verdicts: Mapping[str, Array] = field(default_factory=dict)
+    # Where the champion's verdict is one that it gave in use: its thresholds were not chosen there. Everywhere if None.
+    since: Array | None = None
 
     @property
     def runs(self) -> int:
         return int(np.unique(self.run).size)
+
+    def in_use(self) -> Bench:
+        """Those of which the champion spoke in use."""
+        if self.since is None:
+            return self
+        rows = self.since
+        return Bench(
+            run=self.run[rows],
+            label=self.label[rows],
+            weight=None if self.weight is None else self.weight[rows],
+            challenger=self.challenger[rows],
+            champion=None if self.champion is None else self.champion[rows],
+            verdicts={name: verdicts[rows] for name, verdicts in self.verdicts.items()},
+        )
 
     @property
     def bad(self) -> int:
@@ -155,10 +171,12 @@ def _compared(figures: Mapping[str, Any], around: Circumstances, recipe: Recipe)
         worse |= high < 0 and low < -allowed
         unsure |= high < 0 or low < -allowed
         not_better |= high < 0
-    on = f"On {figures['lumisections']:,} lumisections of {figures['runs']} runs that neither had learned from:"
+    where = f"{figures['lumisections']:,} lumisections of {figures['runs']} runs"
+    on = f"On {where}, as each judged them before it had learned:"
     if worse:
         return Outcome.REJECTED, [on, *said, "It is worse."]
-    aged = _aged(figures["champion"], around, recipe)
+    broken = _broken(figures["champion"], around)
+    aged = [*broken, *_decides_less(figures["champion"], around, recipe)]
     area = figures["challenger"]["auc"]["low"]
     # What no histogram shows makes a champion err as well, and what learned from it is no better.
     if unsure and (not_better or not aged or area is None or area <= recipe.first_auc):
@@ -167,13 +185,17 @@ def _compared(figures: Mapping[str, Any], around: Circumstances, recipe: Recipe)
     if more["low"] is not None and more["low"] > recipe.more_work:
         words = f"But {more['value']:.1%} more would be left to experts {_between(more['low'], more['high'])}."
         return Outcome.SHADOW, [on, *said, words]
+    own = figures["difference"].get("automatic")
+    if own and own["high"] is not None and own["high"] < -recipe.more_work and not broken:
+        words = f"But at its own thresholds it would leave {-own['value']:.1%} more to experts."
+        return Outcome.SHADOW, [on, *said, words]
     if unsure:
         return Outcome.PROMOTED, [on, *said, f"It is not surely worse, and the champion has aged: {'; '.join(aged)}."]
     return Outcome.PROMOTED, [on, *said, "It is not worse, and knows more."]
 
 
-def _aged(champion: Mapping[str, Any], around: Circumstances, recipe: Recipe) -> list[str]:
-    """In words, what the champion surely no longer does as it did when it was calibrated, at its own thresholds."""
+def _broken(champion: Mapping[str, Any], around: Circumstances) -> list[str]:
+    """In words, which limit the champion surely no longer keeps at its own thresholds."""
     promised = read_guarantee(around.champion_guarantee or {})
     found = []
     for side in ("pollution", "loss"):
@@ -181,13 +203,20 @@ def _aged(champion: Mapping[str, Any], around: Circumstances, recipe: Recipe) ->
         shown = champion.get("decided_between", {}).get(side)
         if limits and shown and shown["low"] is not None and shown["low"] > max(limits):
             found.append(f"its {side} is {_percent(shown)} on these runs, and it promises {100 * max(limits):.3g}%")
+    return found
+
+
+def _decides_less(champion: Mapping[str, Any], around: Circumstances, recipe: Recipe) -> list[str]:
+    """In words, that the champion surely decides less by itself than when it was calibrated."""
+    promised = read_guarantee(around.champion_guarantee or {})
     known = [part for part in promised.strata if part.automatic is not None]
     decided = champion.get("decided_between", {}).get("automatic")
-    if known and decided and decided["high"] is not None:
-        was = float(np.average([part.automatic for part in known], weights=[part.lumisections for part in known]))
-        if decided["high"] < was - recipe.more_work:
-            found.append(f"it decides {_percent(decided)} of them by itself, {was:.1%} when it was calibrated")
-    return found
+    if not known or not decided or decided["high"] is None:
+        return []
+    was = float(np.average([part.automatic for part in known], weights=[part.lumisections for part in known]))
+    if decided["high"] >= was - recipe.more_work:
+        return []
+    return [f"it decides {_percent(decided)} of them by itself, {was:.1%} when it was calibrated"]
 
 
 def _percent(figure: Mapping[str, float]) -> str:
@@ -237,9 +266,14 @@ def measure(bench: Bench, recipe: Recipe) -> dict[str, Any]:
             found[each][name] = interval
     for each, verdicts in bench.verdicts.items():
         found[each]["decided"] = _decided(bench, verdicts)
-    # The challenger's thresholds were chosen on these runs, so of it no interval would mean what it says.
-    if "champion" in found and "champion" in bench.verdicts and bench.runs > 1:
-        found["champion"]["decided_between"] = _decided_between(bench, bench.verdicts["champion"])
+    if "difference" in found and len(bench.verdicts) == 2 and bench.runs > 1:
+        found["difference"]["automatic"] = _decides_more(bench)
+    # Thresholds were chosen on these runs, the champion's own on some of them: of those no interval would mean what it
+    # says.
+    if "champion" in found and "champion" in bench.verdicts:
+        used = bench.in_use()
+        if used.runs > 1:
+            found["champion"]["decided_between"] = _decided_between(used, used.verdicts["champion"])
     return found
 
 
@@ -249,6 +283,21 @@ def _decided(bench: Bench, verdicts: Array) -> dict[str, float]:
 
     table = confusion(verdicts, bench.label, bench.weight)
     return {name: round(getattr(table, name), 5) for name in DECIDED}
+
+
+def _decides_more(bench: Bench) -> dict[str, float | None]:
+    """By how much more the challenger decides without an expert than the champion, each at its own thresholds."""
+    from mlcore.evaluate import confusion, intervals_over_runs
+
+    def figures(rows: Array) -> list[float]:
+        weight = None if bench.weight is None else bench.weight[rows]
+        new, old = (
+            confusion(bench.verdicts[who][rows], bench.label[rows], weight).automatic
+            for who in ("challenger", "champion")
+        )
+        return [new - old]
+
+    return _numbers(intervals_over_runs(figures, bench.run, confidence=CONFIDENCE, repeats=REPEATS)[0])
 
 
 def _decided_between(bench: Bench, verdicts: Array) -> dict[str, dict[str, float | None]]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mlcore.pipeline import SystemConfig
 
 # Raised when the same data and settings give another model than before, because this room works differently.
-VERSION: Final = 2
+VERSION: Final = 3
 ALL: Final = "*"
 # Lumisections of one run resemble each other: so many count as one (`mlcore.selective` measures it, and at least so).
 ALIKE: Final = 5.0

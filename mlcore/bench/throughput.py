@@ -164,7 +164,7 @@ def _peers_on_everything(blocks: Sequence[Data], seed: int) -> dict[str, float]:
 
 def stream(seeds: Sequence[int], *, quick: bool) -> Row:
     """Resident memory while a million lumisections go through a model, run by run."""
-    total = 20_000 if quick else STREAMED
+    total = 6_000 if quick else STREAMED
     rng = np.random.default_rng(seeds[0])
     model = ClusterCharge(element="Bench/charge")
     past = _in_runs(simple_conditions(4000, rng), 100, 2000)

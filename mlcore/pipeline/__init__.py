@@ -9,9 +9,10 @@
 from __future__ import annotations
 
 from .config import DetectorConfig, SystemConfig, detector_class
+from .judged import Judged
 from .model import SystemModel
 from .scores import Evidence, OddElement, Scores
-from .training import Judged, train, train_and_judge
+from .training import train, train_and_judge
 
 __all__ = [
     "DetectorConfig",

@@ -121,17 +121,20 @@ class SystemConfig:
     most_features : the classifier sees at most so many columns, those that separate best one by one.
     pollution, loss, confidence : limits of the guarantee, see `SelectivePolicy`; None switches a side off.
     enough : share of the luminosity that need not be exceeded by what is called good, see `SelectivePolicy`.
-    window : neighbours on each side in the same run that count as context.
+    window : neighbours on each side in the same run that count as context; far : the same for what lasts longer and is
+        too weak to be seen in a few lumisections, 0 for none.
     required : smallest share of the needed elements that gives a score at all.
     shares : of the lumisections, in order of time: detectors, classifier, calibration, guarantee.
     gap : runs left out between two of these.
-    promise : on which confirmed lumisections the guarantee is measured: on those of the `last` part, or on `all`, the
-        earlier ones scored by detectors and a classifier that have not seen their run (cross-fitting). The runs that
-        taught are then taken to be like those that come.
+    promise : on which confirmed lumisections the guarantee is measured: on those of the `last` part, or on `all`, each
+        scored by detectors and a classifier that have not seen its run: those of the first two parts by copies that
+        learned from other runs of them, later ones by copies that learned from all before, anew for each of `refresh`
+        pieces. Then the final classifier learns from everything, and the runs that taught are taken to be like those
+        that come.
     refresh : what comes after the first part is cut into so many pieces, and before each the detectors learn anew from
-        everything before it, as they would week by week; the final ones learn from all. Only detectors: the classifier
-        and the calibration never see the last part. 0 leaves the detectors as they were after the first part; then
-        the last part is seen by nothing but the policy, and the detectors grow old.
+        everything before it, as they would week by week; the final ones learn from all. 0 leaves the detectors as
+        they were after the first part, and they grow old. The calibration never sees the last part, and the classifier
+        does only with a promise on `all`.
     folds : of runs, for scores of the first part that no detector has learned from, and for the classifier's own.
     family_trees : randomised trees that tell which defect it is; most of what a model is on disk.
     stretch : (low, high) of P(bad) for the hysteresis of stretches; shortest, bridge : see `stretches`.
@@ -150,6 +153,7 @@ class SystemConfig:
     confidence: float = 0.95
     enough: float = 1.0
     window: int = 2
+    far: int = 16
     required: float = 0.5
     shares: tuple[float, float, float, float] = (0.3, 0.3, 0.1, 0.3)
     gap: int = 1
@@ -172,10 +176,14 @@ class SystemConfig:
             raise MlcoreError("shares are four positive numbers that add up to at most 1.")
         if self.promise not in ("last", "all"):
             raise MlcoreError(f"a promise is measured on the last part or on all, not on {self.promise!r}.")
-        if not 0 <= self.required <= 1 or self.window < 0 or self.folds < 2 or not self.detectors:
+        if not 0 <= self.required <= 1 or min(self.window, self.far) < 0 or self.folds < 2 or not self.detectors:
             raise MlcoreError("a model needs a detector, window >= 0, folds >= 2 and required between 0 and 1.")
         if self.family_trees < 1:
             raise MlcoreError("at least one tree tells which defect it is.")
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        return (self.window, self.far) if self.far else (self.window,)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -257,7 +257,7 @@ def columns(
     layer: Layer,
     inputs: Inputs,
     *,
-    window: int,
+    windows: Sequence[int],
     shapes: bool,
     wanted: Sequence[str] | None = None,
 ) -> FeatureTable:
@@ -272,10 +272,17 @@ def columns(
     groups = layer.groups
     parts: list[tuple[FloatArray, list[str], list[str]]] = [
         (scaled, [f"score {title}" for title in titles], groups),
-        (around(scaled, inputs.conditions, window), [f"around {title}" for title in titles], groups),
         (summaries, ["largest score", "sum of scores"], ["all", "all"]),
-        (around(summaries, inputs.conditions, window), ["largest around", "sum around"], ["all", "all"]),
     ]
+    for far, window in zip(("", "far "), windows, strict=False):
+        parts += [
+            (around(scaled, inputs.conditions, window), [f"{far}around {title}" for title in titles], groups),
+            (
+                around(summaries, inputs.conditions, window),
+                [f"largest {far}around", f"sum {far}around"],
+                ["all", "all"],
+            ),
+        ]
     objects = list(dict.fromkeys(groups))
     if len(objects) > 1:
         best = np.column_stack([_largest(scaled[:, [group == name for group in groups]]) for name in objects])
@@ -285,7 +292,7 @@ def columns(
     if shapes:
         known = {name for element in layer.elements for name in elements_of(element)}
         blocks = [block for block in inputs.blocks.values() if len(block.axes) == 1 and block.element in known]
-        for table in shape_columns(blocks, inputs.conditions, window, wanted):
+        for table in shape_columns(blocks, inputs.conditions, windows, wanted):
             parts.append((table.values, list(table.names), list(table.groups)))
     if inputs.table is not None:
         parts.append((inputs.table.values, [f"given {name}" for name in inputs.table.names], list(inputs.table.groups)))
@@ -300,6 +307,19 @@ def columns(
 def _largest(values: FloatArray) -> FloatArray:
     best = np.where(np.isnan(values), -np.inf, values).max(axis=1, initial=-np.inf)
     return np.where(np.isfinite(best), best, np.nan)
+
+
+def chosen(table: FeatureTable, names: Sequence[str]) -> FeatureTable:
+    """Columns of a table by name; those that are not there (a missing element) are unknown."""
+    place = {name: at for at, name in enumerate(table.names)}
+    values = np.full((len(table), len(names)), np.nan)
+    groups = []
+    for column, name in enumerate(names):
+        at = place.get(name)
+        groups.append("missing" if at is None else table.groups[at])
+        if at is not None:
+            values[:, column] = table.values[:, at]
+    return FeatureTable(values, tuple(names), tuple(groups), table.conditions)
 
 
 def separating(table: FeatureTable, labels: IntArray, weights: FloatArray, most: int) -> list[str]:

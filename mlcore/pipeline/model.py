@@ -22,7 +22,8 @@ from mlcore.stretches import Stretch, stretches
 
 from .config import SystemConfig
 from .inputs import TABLE, Data, Inputs, gather
-from .layer import Layer, columns
+from .judged import Judged
+from .layer import Layer, chosen, columns
 from .scores import WORDS, Evidence, Scores
 from .signature import knows_bins, signature
 
@@ -43,6 +44,8 @@ class SystemModel:
     calibrator_, policy_ : P(bad) and verdicts; None when labels did not suffice.
     needed_ : elements without which nothing is automatic.
     families_, family_trees_, cases_ : suspected defects and similar past cases.
+    judged_ : what copies of it said of the last runs before they had learned from them, where the final one has; None
+        where it never saw them.
     metrics_, guarantee_, fingerprint_, lineage_, notes_ : what is known of it, for the manifest.
     """
 
@@ -56,6 +59,8 @@ class SystemModel:
     families_: list[str]
     family_trees_: BaseEstimator | None  # type: ignore[no-any-unimported]  # scikit-learn has no types
     cases_: CaseLibrary
+    # Models that were stored before there was such a thing have none.
+    judged_: Judged | None = None
     fingerprint_: str
 
     def __init__(self, config: SystemConfig) -> None:
@@ -145,23 +150,11 @@ class SystemModel:
             summaries_of(self.robust_, scaled, inputs.conditions),
             self.layer_,
             inputs,
-            window=self.config.window,
+            windows=self.config.windows,
             shapes=self.config.shape_features,
             wanted=self.columns_,
         )
-        return self.chosen(everything)
-
-    def chosen(self, table: FeatureTable) -> FeatureTable:
-        """The columns that the classifier was trained on; those that are not there (a missing element) are unknown."""
-        place = {name: at for at, name in enumerate(table.names)}
-        values = np.full((len(table), len(self.columns_)), np.nan)
-        groups = []
-        for column, name in enumerate(self.columns_):
-            at = place.get(name)
-            groups.append("missing" if at is None else table.groups[at])
-            if at is not None:
-                values[:, column] = table.values[:, at]
-        return FeatureTable(values, tuple(self.columns_), tuple(groups), table.conditions)
+        return chosen(everything, self.columns_)
 
     def probability_of(self, score: FloatArray) -> FloatArray:
         """(n,) P(bad) of scores; NaN without a score or when the model has never seen bad data."""

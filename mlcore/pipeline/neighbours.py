@@ -26,6 +26,6 @@ def around(values: Floats, conditions: Conditions, window: int) -> FloatArray:
     last = np.minimum(np.searchsorted(run, run, side="right"), row + window + 1)
     total = np.vstack([np.zeros((1, values.shape[1])), np.cumsum(filled, axis=0)])
     count = np.vstack([np.zeros((1, values.shape[1])), np.cumsum(known, axis=0)])
-    sums = np.maximum(total[last] - total[first] - filled, 0.0)
+    sums = total[last] - total[first] - filled
     number = count[last] - count[first] - known
     return np.asarray(np.where(number > 0, sums / np.maximum(number, 1), np.nan))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlcore.conditions import Conditions, FloatArray
+from mlcore.conditions import Conditions, FloatArray, IntArray
 from mlcore.features import FeatureTable, shape_features
 from mlcore.histograms import HistogramBlock
 
@@ -22,45 +22,85 @@ from .neighbours import around
 
 Floats = npt.NDArray[np.floating[Any]]
 
-WITHIN, AROUND = "within run ", "around within run "
+WITHIN, AROUND, FAR = "within run ", "around within run ", "far around within run "
 #: as models of before had them, which are still asked
 AS_THEY_ARE = "shape "
+#: lumisections of a run that make a line; rounds of fitting one; in median deviations, what lies so far off is left out
+FEWEST, STEPS, BIWEIGHT = 8, 8, 7.0
 
 
 def shape_columns(
-    blocks: Sequence[HistogramBlock], conditions: Conditions, window: int, wanted: Sequence[str] | None
+    blocks: Sequence[HistogramBlock], conditions: Conditions, windows: Sequence[int], wanted: Sequence[str] | None
 ) -> list[FeatureTable]:
     """Tables of n lumisections for blocks of one axis, aligned with `conditions`, which are in order of run and
     lumisection.
 
-    Of each block its `shape_features` less their median in the run, and the mean of that over the neighbours. `wanted`
-    names the columns that a model was trained on: what has none among them is not worked out; None for all.
+    Of each block its `shape_features` less their median in the run, and the mean of that over the neighbours, one for
+    each of at most two `windows`. `wanted` names the columns that a model was trained on: what has none among them is
+    not worked out; None for all.
     """
     found = []
     for block in blocks:
         element = f"{block.element}:"
         named = [name for name in wanted or () if element in name]
-        if wanted is not None and not any(name.startswith((WITHIN, AROUND, AS_THEY_ARE)) for name in named):
+        if wanted is not None and not any(name.startswith((WITHIN, AROUND, FAR, AS_THEY_ARE)) for name in named):
             continue
         table = shape_features(block)
         if any(name.startswith(AS_THEY_ARE + element) for name in named):
             found.append(_called(AS_THEY_ARE, table, table.values))
-        if wanted is None or any(name.startswith((WITHIN + element, AROUND + element)) for name in named):
+        kinds = {prefix for prefix in (WITHIN, AROUND, FAR) if any(name.startswith(prefix + element) for name in named)}
+        if wanted is None or kinds:
             off = within_run(table.values, conditions)
-            found += [_called(WITHIN, table, off), _called(AROUND, table, around(off, conditions, window))]
+            found.append(_called(WITHIN, table, off))
+            found += [
+                _called(prefix, table, around(off, conditions, window))
+                for prefix, window in zip((AROUND, FAR), windows, strict=False)
+                if wanted is None or prefix in kinds
+            ]
     return found
 
 
 def within_run(values: Floats, conditions: Conditions) -> FloatArray:
-    """(n, k) values less the median of the known ones of the same run; NaN stays NaN. Rows in order of run."""
+    """(n, k) values less what is usual in the same run: a robust line along its lumisections, because luminosity and
+    pile-up fall. Where fewer than `FEWEST` are known, less their median. NaN stays NaN. Rows in order of run.
+
+    Means over neighbours average noise away and leave any trend as it is; beside a trend a weak fault is not seen,
+    however long it lasts.
+    """
     off = np.full(values.shape, np.nan)
     begins = 1 + np.flatnonzero(np.diff(conditions.run))
     for rows in np.split(np.arange(len(values)), begins):
-        for place in range(values.shape[1]):
-            here = values[rows, place]
-            known = np.isfinite(here)
-            if known.any():
-                off[rows, place] = here - np.median(here[known])
+        off[rows] = _off_the_line(np.asarray(values[rows], dtype=np.float64), conditions.lumisection[rows])
+    return off
+
+
+def _off_the_line(values: FloatArray, lumisection: IntArray) -> FloatArray:
+    """(m, k) residuals of a line per column: first of least absolute deviations, then with what lies far off left out
+    (Tukey's biweight)."""
+    known = np.isfinite(values)
+    many = known.sum(axis=0) >= FEWEST
+    off = np.full(values.shape, np.nan)
+    for place in np.flatnonzero(known.any(axis=0) & ~many):
+        off[:, place] = values[:, place] - np.median(values[known[:, place], place])
+    if not many.any():
+        return off
+    there, seen = np.where(known[:, many], values[:, many], 0.0), known[:, many]
+    along = np.column_stack([np.ones(len(values)), lumisection - lumisection.mean()])
+    along[:, 1] /= max(float(np.abs(along[:, 1]).max()), 1.0)
+    left = there - np.nanmedian(np.where(seen, there, np.nan), axis=0)
+    for step in range(STEPS):
+        size = np.nanmedian(np.where(seen, np.abs(left), np.nan), axis=0)
+        # What is nearly constant has no scale: there the median is the line.
+        size = np.where(size > 0, size, np.inf)
+        weight = 1.0 / np.maximum(np.abs(left) / size, 0.1)
+        if step >= STEPS // 2:
+            weight = np.maximum(1.0 - (left / (BIWEIGHT * size)) ** 2, 0.0) ** 2
+        weight = np.where(seen & np.isfinite(size), weight, 0.0)
+        normal = np.einsum("nk,na,nb->kab", weight, along, along)
+        normal[:, [0, 1], [0, 1]] += 1e-9
+        line = np.linalg.solve(normal, np.einsum("nk,na,nk->ka", weight, along, there)[:, :, None])[:, :, 0]
+        left = np.where(np.isfinite(size), there - along @ line.T, left)
+    off[:, many] = np.where(seen, left, np.nan)
     return off
 
 

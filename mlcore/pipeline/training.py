@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,41 +13,28 @@ from sklearn.ensemble import ExtraTreesClassifier
 
 from mlcore.calibration import ProbabilityCalibrator
 from mlcore.conditions import BoolArray, Conditions, FloatArray, IntArray
-from mlcore.detectors.base import Detector, check_weights
+from mlcore.detectors.base import check_weights
 from mlcore.detectors.ensemble import Ensemble
 from mlcore.errors import BadLabels, ShapeError, TooFewData
 from mlcore.evaluate import auc, average_precision, confusion, reliability
 from mlcore.explain import CaseLibrary, kept_cases
 from mlcore.selective import SelectivePolicy
-from mlcore.splits import chronological, run_folds
+from mlcore.splits import chronological
 
-from .config import DetectorConfig, SystemConfig
+from .config import SystemConfig
 from .inputs import TABLE, Data, Inputs, check_rows, gather, same_rows
-from .layer import columns, fit_layer, folded_scores, forward_scores, separating
+from .judged import Judged
+from .layer import columns, fit_layer, folded_scores, forward_scores
 from .model import SystemModel, policy_weights, score_table, summaries_of
 from .signature import signature
+from .teaching import Taught, Teacher
 
-#: fewest bad lumisections from which a classifier, a calibration, a family can be learned
+#: fewest bad lumisections for doubting a majority of bad labels, for a calibration, for a family
 FEWEST_BAD, FEWEST_BAD_TO_CALIBRATE, FEWEST_OF_FAMILY = 10, 10, 8
 #: share of bad labels from which they are looked at with suspicion
 MOSTLY = 0.5
 #: past cases that a model remembers
 CASES = 3000
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """What a new model says of the last part, as it would have said when the runs came.
-
-    n lumisections in order of time: `label` (NaN where there is none), `score` by a classifier that has not seen them
-    and detectors as they were before each run, `probability`, `verdict`. Only the thresholds were chosen on them.
-    """
-
-    conditions: Conditions
-    label: FloatArray
-    score: FloatArray
-    probability: FloatArray
-    verdict: npt.NDArray[np.int8]
 
 
 def train(
@@ -172,8 +158,14 @@ class _Training:
         good = rows[told.y[rows] != 1]
         model.robust_ = Ensemble(mode="robust").fit(score_table(self.scaled[good], self.inputs.conditions.select(good)))
         self._classifier(rows)
-        self._library(rows)
-        return model, self._judge()
+        everything = np.arange(len(self.inputs))
+        self._library(everything if self.learns_on else rows)
+        judged = self._judge()
+        if self.learns_on:
+            model.judged_ = judged
+            model.lineage_["final"] = _step(self.inputs, np.ones(len(everything), dtype=bool), told)
+            self._use(self.teacher.teach(everything) or self.taught)
+        return model, judged
 
     def _detectors(self) -> None:
         """Scores by detectors that have not seen the run, their scale, and the final copies."""
@@ -227,36 +219,33 @@ class _Training:
     def _classifier(self, rows: IntArray) -> None:
         """The supervised step, with out-of-fold scores of its own for when the third part is too small to calibrate."""
         model, config, told = self.model, self.config, self.told
-        part, seen = self.inputs.select(rows), self.scaled[rows]
+        # Where the final one learns from everything, copies of it learn on from piece to piece.
+        seen = np.arange(len(self.inputs)) if config.promise == "all" else rows
+        part, scaled = self.inputs.select(seen), self.scaled[seen]
         table = columns(
-            seen, summaries_of(model.robust_, seen, part.conditions), model.layer_, part,
-            window=config.window, shapes=config.shape_features,
+            scaled, summaries_of(model.robust_, scaled, part.conditions), model.layer_, part,
+            windows=config.windows, shapes=config.shape_features,
         )  # fmt: skip
-        y, trust = told.y[rows], told.weights[rows]
-        known = np.flatnonzero(~np.isnan(y) & (trust > 0))
-        model.classifier_, model.columns_ = None, []
-        self.folded = (np.empty(0), np.empty(0), np.empty(0))
-        self.folded_rows: IntArray = np.empty(0, dtype=np.int64)
-        if config.classifier == "none" or np.nansum(y[known]) < FEWEST_BAD or (y[known] == 0).sum() < FEWEST_BAD:
+        self.teacher = Teacher(table, told.y[seen], told.weights[seen], config)
+        here = np.flatnonzero(np.isin(seen, rows) & self.teacher.known)
+        self.taught = self.teacher.teach(here)
+        self.folded, self.folded_rows = (np.empty(0), np.empty(0), np.empty(0)), np.empty(0, dtype=np.int64)
+        if self.taught is None:
             model.notes_.append("no classifier was trained: too few bad or good labels, or none was wanted.")
             return
-        labelled, target = table.select(known), y[known].astype(np.int64)
-        model.columns_ = separating(labelled, target, trust[known], config.most_features)
-        labelled = model.chosen(labelled)
-        folds = min(config.folds, len(np.unique(labelled.conditions.run)))
-        out = np.full(known.size, np.nan)
-        for train_rows, test_rows in run_folds(labelled.conditions, folds) if folds >= 2 else ():
-            if len(np.unique(target[train_rows])) == 2:
-                copy = self._build().fit(
-                    labelled.select(train_rows), target[train_rows], weights=_unless_alike(trust[known][train_rows])
-                )
-                out[test_rows] = copy.score(labelled.select(test_rows))
-        self.folded, self.folded_rows = (out, target.astype(np.float64), trust[known]), rows[known]
-        model.classifier_ = self._build().fit(labelled, target, weights=_unless_alike(trust[known]))
+        known = seen[here]
+        self.folded = self.teacher.folded(here, self.taught.columns), told.y[known], told.weights[known]
+        self.folded_rows = known
+        self._use(self.taught)
 
-    def _build(self) -> Detector:
-        config = self.config
-        return DetectorConfig(config.classifier, config.classifier_parameters).build(config.random_state)
+    def _use(self, taught: Taught | None) -> None:
+        assert taught is not None
+        self.model.classifier_, self.model.columns_ = taught.detector, taught.columns
+
+    @property
+    def learns_on(self) -> bool:
+        """Whether the final classifier learns from everything, and copies that have not are what is judged."""
+        return self.taught is not None and self.config.promise == "all"
 
     def _library(self, rows: IntArray) -> None:
         """Past cases, and the classifier of families among the bad."""
@@ -285,14 +274,11 @@ class _Training:
         model, told, conditions = self.model, self.told, self.inputs.conditions
         third, last = (np.flatnonzero(part) for part in self.parts[2:])
         rows = np.concatenate([third, last])
-        # Both parts are scored as one, as in use: lumisections see their neighbours of the same run, and runs lie whole
-        # in one part.
-        answer = model.score_scaled(self.inputs.select(rows), self.scaled[rows])
-        score, complete = answer.score, answer.complete
+        score, complete = self._honest(rows)
         here = np.arange(len(rows)) < len(third)
         model.calibrator_ = self._calibrator(score[here], told.y[third], told.weights[third])
         p = model.probability_of(score)
-        if model.classifier_ is None or self.config.promise == "last":
+        if not self.learns_on:
             self._promise(rows[~here], score[~here], complete[~here])
         else:
             before, _ = model.coverage(self.scaled[self.folded_rows])
@@ -302,6 +288,16 @@ class _Training:
         judged = Judged(conditions.select(last), told.y[last], score[~here], p[~here], verdict)
         model.metrics_ = _metrics(judged, told.counted(judged.conditions, last))
         return judged
+
+    def _honest(self, rows: IntArray) -> tuple[FloatArray, BoolArray]:
+        """(rows,) scores of the later parts by what has not seen them, and where all that is needed was there."""
+        # All are scored as one, as in use: lumisections see their neighbours of the same run, and runs lie whole in
+        # one part.
+        if self.taught is None or not self.learns_on:
+            answer = self.model.score_scaled(self.inputs.select(rows), self.scaled[rows])
+            return answer.score, answer.complete
+        complete, enough = self.model.coverage(self.scaled[rows])
+        return np.where(enough, self.teacher.forward(rows, self.taught), np.nan), complete
 
     def _promise(self, rows: IntArray, score: FloatArray, complete: BoolArray) -> None:
         """Thresholds and guarantee from what is confirmed of these rows, whose scores nobody has learned from."""
@@ -336,25 +332,22 @@ class _Training:
         return calibrator
 
 
-def _unless_alike(weights: FloatArray) -> FloatArray | None:
-    """None for weights that are all the same: boosting bins unweighted data much faster."""
-    return weights if np.ptp(weights) > 0 else None
-
-
 def _lineage(inputs: Inputs, parts: tuple[BoolArray, ...], told: _Told) -> dict[str, Any]:
-    said = {}
-    for name, part in zip(("detectors", "classifier", "calibration", "guarantee"), parts, strict=True):
-        runs, y = inputs.conditions.run[part], told.y[part]
-        said[name] = {
-            "first_run": int(runs.min()),
-            "last_run": int(runs.max()),
-            "runs": len(np.unique(runs)),
-            "lumisections": int(part.sum()),
-            "bad": int((y == 1).sum()),
-            "good": int((y == 0).sum()),
-            "confirmed": int(told.confirmed[part].sum()),
-        }
-    return said
+    names = ("detectors", "classifier", "calibration", "guarantee")
+    return {name: _step(inputs, part, told) for name, part in zip(names, parts, strict=True)}
+
+
+def _step(inputs: Inputs, part: BoolArray, told: _Told) -> dict[str, int]:
+    runs, y = inputs.conditions.run[part], told.y[part]
+    return {
+        "first_run": int(runs.min()),
+        "last_run": int(runs.max()),
+        "runs": len(np.unique(runs)),
+        "lumisections": int(part.sum()),
+        "bad": int((y == 1).sum()),
+        "good": int((y == 0).sum()),
+        "confirmed": int(told.confirmed[part].sum()),
+    }
 
 
 def fingerprint(

@@ -34,7 +34,7 @@ from certifier.runs.models import Run
 from certifier.training.models import Training
 from certifier.wsgi import application
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.once]
 V1 = "/api/v1"
 SCHEMA = f"{V1}/schema/?format=json"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

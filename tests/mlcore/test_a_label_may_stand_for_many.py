@@ -92,7 +92,7 @@ def test_judged_is_the_last_part_as_it_came(past: World) -> None:
     model, judged = train_and_judge(past.blocks, past.truth, CONFIG)
     assert judged.conditions.run.min() == model.lineage_["guarantee"]["first_run"]
     assert len(judged.verdict) == len(judged.score) == len(judged.conditions) == model.metrics_["lumisections"]
-    assert not hasattr(model, "judged_"), "it is no part of the model"
+    assert model.judged_ is None, "what the classifier never learned from it can be asked about at any time"
 
 
 def test_of_how_many_is_told_when_it_is_of_the_wrong_length(past: World) -> None:

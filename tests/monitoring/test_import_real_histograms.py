@@ -17,7 +17,7 @@ from certifier.monitoring.models import Element, Part
 from certifier.runs.models import Run
 from mlcore.histograms import HistogramBlock
 
-pytestmark = [pytest.mark.data, pytest.mark.django_db]
+pytestmark = [pytest.mark.data, pytest.mark.django_db, pytest.mark.once]
 
 
 def bring(*names: str, folder: Path) -> str:

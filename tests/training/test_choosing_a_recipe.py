@@ -18,7 +18,7 @@ from certifier.training.recipe import recipe_of
 from certifier.training.recipes import BY_NAME, RECIPES, chosen_recipe
 from tests.training import other_systems, world
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 Page = Callable[[User | None], Client]
 WHY = "The detector changes from week to week."
 OF_ALL = world.RECIPE["*"]

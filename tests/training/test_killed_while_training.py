@@ -23,7 +23,7 @@ from tests import cast
 from tests.ops.worker_process import until, worker
 from tests.training import world
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.once]
 RECIPE = {"TRAINING_RECIPE": json.dumps(world.RECIPE)}
 
 

@@ -56,7 +56,8 @@ def bench(*, challenger: float, champion: float | None, runs: int = 40, seed: in
 def test_a_better_one_is_promoted() -> None:
     ruling = rule(bench(challenger=5.0, champion=3.0), AROUND, RECIPE)
     assert ruling.outcome == Outcome.PROMOTED, ruling.words
-    assert "On 1,000 lumisections of 40 runs that neither had learned from: Area under the ROC curve" in ruling.words
+    assert "On 1,000 lumisections of 40 runs, as each judged them before it had learned:" in ruling.words
+    assert "Area under the ROC curve" in ruling.words
     assert "It is not worse, and knows more." in ruling.words
     assert ruling.figures["difference"]["auc"]["low"] > 0
 
@@ -107,6 +108,46 @@ def test_a_first_one_that_promises_must_be_able_to_score_and_must_not_be_surely_
     assert rule(poor, replace(first, scored=0.4), RECIPE).outcome == Outcome.SHADOW
     expected = Outcome.SHADOW if bad else Outcome.PROMOTED
     assert rule(poor, first, RECIPE).outcome == expected
+
+
+def deciding(data: Bench, *, challenger: float, champion: float) -> Bench:
+    """Both right wherever they decide, of so much of the lumisections."""
+    rng = np.random.default_rng(6)
+    shares = {"challenger": challenger, "champion": champion}
+    verdicts = {who: np.where(rng.random(data.run.size) < share, data.label, 2) for who, share in shares.items()}
+    return replace(data, verdicts=verdicts)
+
+
+def test_one_that_leaves_more_to_experts_at_its_own_thresholds_scores_in_shadow() -> None:
+    both = bench(challenger=5.0, champion=5.0)
+    ruling = rule(deciding(both, challenger=0.7, champion=0.9), AROUND, RECIPE)
+    assert ruling.outcome == Outcome.SHADOW, ruling.words
+    assert "But at its own thresholds it would leave" in ruling.words
+    assert ruling.figures["difference"]["automatic"]["high"] < -0.05
+    assert rule(deciding(both, challenger=0.88, champion=0.9), AROUND, RECIPE).outcome == Outcome.PROMOTED
+
+
+def test_more_work_is_taken_where_the_champion_breaks_its_promise() -> None:
+    data = deciding(bench(challenger=5.0, champion=5.0), challenger=0.7, champion=0.9)
+    champion = np.where(data.label == 1, 0, data.verdicts["champion"])
+    ruling = rule(replace(data, verdicts={**data.verdicts, "champion": champion}), AROUND, RECIPE)
+    assert ruling.outcome == Outcome.PROMOTED, ruling.words
+
+
+def test_at_its_thresholds_the_champion_is_held_to_what_it_decided_since_they_were_chosen() -> None:
+    data = deciding(bench(challenger=5.0, champion=5.0), challenger=0.9, champion=0.9)
+    late = data.run >= 30
+    champion = np.where(late & (data.label == 0), 1, data.verdicts["champion"])
+    data = replace(data, verdicts={**data.verdicts, "champion": champion})
+    figures = [
+        rule(each, AROUND, RECIPE).figures["champion"]["decided_between"]["loss"]["value"]
+        for each in (data, replace(data, since=late), replace(data, since=~late))
+    ]
+    assert figures[1] == pytest.approx(1.0)
+    assert figures[2] == pytest.approx(0.0)
+    assert figures[2] < figures[0] < figures[1]
+    alone = rule(replace(data, since=data.run == 39), AROUND, RECIPE)
+    assert "decided_between" not in alone.figures["champion"], "of one run there is no interval"
 
 
 def aged(data: Bench, *, unsure: float = 0.0, wrong: float = 0.0) -> Bench:

@@ -21,7 +21,7 @@ from tests.precert import world as precert
 from tests.precert.world import CORRUPT, NOISE
 from tests.training import world
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 # A pattern that every run of the next weeks shows, and that experts find harmless after all.
 PATTERN, BROKEN = "4-9", "15-19"
 RECIPE = world.RECIPE["*"] | {
