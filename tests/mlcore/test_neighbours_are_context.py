@@ -21,18 +21,18 @@ def conditions(lengths: list[int]) -> Conditions:
 
 @given(st.lists(st.lists(numbers, min_size=1, max_size=9), min_size=1, max_size=5), st.integers(0, 4))
 def test_it_is_the_mean_of_the_known_ones_beside_it(by_run: list[list[float]], window: int) -> None:
-    expected = []
+    expected: list[float] = []
     for run in by_run:
         for place in range(len(run)):
             beside = [*run[max(place - window, 0) : place], *run[place + 1 : place + 1 + window]]
             known = [value for value in beside if value == value]  # noqa: PLR0124  # not NaN
-            expected.append(np.mean(known) if known else np.nan)
+            expected.append(float(np.mean(known)) if known else float("nan"))
     values = np.concatenate([np.array(run) for run in by_run])
     found = around(values[:, None], conditions([len(run) for run in by_run]), window)
-    np.testing.assert_allclose(found[:, 0], expected, rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(found[:, 0], np.array(expected), rtol=1e-9, atol=1e-6)
 
 
 def test_what_lies_below_counts_as_much_as_what_lies_above() -> None:
     values = np.array([[-3.0], [-3.0], [-3.0], [3.0], [3.0], [3.0]])
     found = around(values, conditions([3, 3]), 2)[:, 0]
-    np.testing.assert_allclose(found, [-3.0] * 3 + [3.0] * 3)
+    np.testing.assert_allclose(found, np.array([-3.0] * 3 + [3.0] * 3))

@@ -55,8 +55,7 @@ def test_what_is_said_of_the_latest_runs_teaches_only_what_comes_after(
     late = np.isin(past.conditions.run, runs[-5:])
     others, again = train_and_judge(past.blocks, np.where(late, 1 - dealt, dealt), CONFIG)
     assert np.array_equal(again.score, judged.score)
-    asked = [each.score(past.blocks).score[late] for each in (model, others)]
-    assert not np.allclose(*asked)
+    assert not np.allclose(model.score(past.blocks).score[late], others.score(past.blocks).score[late])
 
 
 def test_earlier_pieces_of_the_last_part_teach_the_later_ones(

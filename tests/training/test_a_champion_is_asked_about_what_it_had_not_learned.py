@@ -16,6 +16,7 @@ from certifier.training.models import Outcome, Training
 from certifier.training.recipe import recipe_of
 from certifier.training.sample import plan, read
 from mlcore.evaluate import auc
+from tests.precert.world import NOISE
 from tests.training import world
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
@@ -33,7 +34,7 @@ def _season_of_chance(system: System, count: int, first: int) -> list[Run]:
     world.define(system)
     rng = np.random.default_rng([8, first])
     return [
-        world.run(system, number, recorded={world.NOISE: f"{start}-{start + 7}"})
+        world.run(system, number, recorded={NOISE: f"{start}-{start + 7}"})
         for number, start in ((first + place, int(rng.integers(2, 16))) for place in range(count))
     ]
 
