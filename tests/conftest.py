@@ -58,6 +58,11 @@ def needs_server(item: pytest.Item) -> bool:
     return any(item.get_closest_marker(name) for name in ("postgres", "redis"))
 
 
+def _waits(item: pytest.Item) -> bool:
+    """For the second pass, in which what is about SQLite is not."""
+    return item.get_closest_marker("once") is not None and item.get_closest_marker("sqlite") is None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """`make test` runs the suite twice. What needs PostgreSQL or Redis, or no database at all, runs once.
 
@@ -68,7 +73,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     only = os.environ.get("CERTIFIER_TEST_PASS", "")
     if only == "sqlite":
         again = bool(os.environ.get("CERTIFIER_TEST_AGAIN"))
-        left_out = [item for item in items if needs_server(item) or (again and item.get_closest_marker("once"))]
+        left_out = [item for item in items if needs_server(item) or (again and _waits(item))]
     elif only == "postgresql":
         left_out = [
             item
