@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -39,39 +39,42 @@ from certifier.runs.models import Run
 from certifier.training import services as training
 from certifier.training.attempt import attempt
 from certifier.training.services import Asked
-from mlcore.conditions import Conditions
 from mlcore.features import FeatureTable
 from mlcore.histograms import Axis, HistogramBlock
 from mlcore.simulate import emcal, rates, trigger_runs
 from mlcore.simulate.map_faults import Excess, MapFault
 from mlcore.simulate.maps import OccupancyModel, hadronic_barrel, muon_chamber
 
-from . import people, world
+from . import more_systems, people, world
 from .clock import standing_at
+from .more_systems import PLANS
 from .season import SeasonRun
+from .seen import SEED, TakenRun, collided, rows_of
 
-SEED: Final = 40_055
 TRIGGER, TILE, STRIPS, TUBES = "TRIG_L1", "TILE", "CSC", "MDT"
 # What the experts record in the runs before, and what is recorded of the map in the demo's own.
 NAMES: Final = {
     TRIGGER: "TRIG_L1_CAL_off", TILE: "TILE_EBC_DAQ_PRB", STRIPS: "CSC_EA_OutOfSync_3orMore", TUBES: "MDT_BA_PROBLEM",
-}  # fmt: skip
+} | {code: plan.defect for code, plan in PLANS.items()}  # fmt: skip
 UNCOVERED: Final = "TILE_EBA_BAD_COVER"
 RECIPES: Final = {
     TRIGGER: ("rates", "Rates are no shapes: what counts is what the luminosity lets one expect."),
     TILE: ("hot-and-dead", "Towers that turn hot or die: nobody can have labelled all the places where they may."),
     STRIPS: ("phase", "Chambers come back a bunch crossing late: some hits of each lumisection, until the next reset."),
     TUBES: ("drift-tubes", "A layer is known by the others of its chamber: the same muons cross them all."),
-}
+} | {code: (plan.recipe, plan.why) for code, plan in PLANS.items()}
 # Runs before the demo's own that are learned from; what of each is wrong, and for how long at most.
-RUNS: Final = {TRIGGER: 40, TILE: 24, STRIPS: 24, TUBES: 24}
+RUNS: Final = {TRIGGER: 40, TILE: 24, STRIPS: 24, TUBES: 24} | {code: plan.runs for code, plan in PLANS.items()}
 FAULTS, LONGEST = 1.6, 9
+# From one system to the next: all of them learn before Monday.
+MINUTES: Final = 4
 ITEMS: Final = tuple(item.name for item in rates.ITEMS)
 CALORIMETER: Final = ("L1_EM22VHI", "L1_EM3", "L1_TAU60", "L1_J100", "L1_XE50")
-EVENTS_PER_INV_NB: Final = 14.0
 HITS_PER_EVENT: Final = 0.5
 # What some hundred lumisections can prove, and as few rounds as will do for a demo.
-LIMITS: Final = {TRIGGER: 0.05, TILE: 0.1, STRIPS: 0.05, TUBES: 0.1}
+LIMITS: Final = {TRIGGER: 0.05, TILE: 0.1, STRIPS: 0.05, TUBES: 0.1} | {
+    code: plan.limit for code, plan in PLANS.items()
+}
 QUICK: Final[dict[str, Any]] = {
     "confidence": 0.9, "refresh": 0, "folds": 2, "doubt_folds": 2,
     "family_trees": 30, "most_features": 40, "shares": [0.3, 0.3, 0.1, 0.3],
@@ -83,7 +86,7 @@ SHOWN: Final = {
     TILE: (world.SHOWCASE, 350531),
     STRIPS: (350549, 350558),
     TUBES: (350549, 350558),
-}
+} | dict.fromkeys(PLANS, (more_systems.CLEAN, more_systems.PLANTED))
 WRONG_KEY: Final = LumiSet.parse("40-55")
 NO_COVER: Final = LumiSet.parse("108-111")
 HOT: Final = LumiSet.parse("402-417")
@@ -94,27 +97,7 @@ LAYERS, ACROSS = 6, 48
 TICK: Final = 25.0
 
 
-class TakenRun(Protocol):
-    """A run of the season or of the demo's world, with one value per lumisection."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def recorded(self) -> Any: ...
-    @property
-    def pileup(self) -> Any: ...
-
-
 # --- what is seen ---------------------------------------------------------------------------------------------------
-
-
-def collided(run: TakenRun) -> Conditions:
-    """The lumisections with collisions to fill anything."""
-    rows = np.flatnonzero(np.asarray(run.recorded) * EVENTS_PER_INV_NB >= 1.0)
-    return Conditions(
-        run=np.full(len(rows), run.number), lumisection=rows + 1, luminosity=run.recorded[rows],
-        pileup=run.pileup[rows], events=run.recorded[rows] * EVENTS_PER_INV_NB,
-    )  # fmt: skip
 
 
 def rates_of(run: TakenRun, wrong: Sequence[tuple[LumiSet, Sequence[str], float]]) -> list[HistogramBlock]:
@@ -123,7 +106,7 @@ def rates_of(run: TakenRun, wrong: Sequence[tuple[LumiSet, Sequence[str], float]
     factor = np.ones((len(conditions), len(rates.NAMES)))
     for where, items, by in wrong:
         for name in items:
-            factor[_rows(conditions, where), rates.NAMES.index(name)] *= by
+            factor[rows_of(conditions, where), rates.NAMES.index(name)] *= by
     table = trigger_runs.rates_of(conditions, np.random.default_rng([SEED, run.number]), factor=factor)
     return trigger_runs.as_elements(_of_level_1(table), folder="Trigger/L1")
 
@@ -154,7 +137,7 @@ def towers_of(run: TakenRun, wrong: Sequence[tuple[LumiSet, MapFault]]) -> list[
     rng = np.random.default_rng([SEED, run.number, 1])
     expected = model.expected(conditions)
     for where, fault in wrong:
-        expected = fault.apply(expected, _rows(conditions, where), rng)
+        expected = fault.apply(expected, rows_of(conditions, where), rng)
     return [model.draw(conditions, rng, expected=expected)]
 
 
@@ -166,7 +149,7 @@ def times_of(run: TakenRun, wrong: Sequence[tuple[LumiSet, float]]) -> list[Hist
     usual, late = emcal.arrival(offset), emcal.arrival(offset + TICK)
     share = np.zeros(len(conditions))
     for where, part in wrong:
-        share[_rows(conditions, where)] = part
+        share[rows_of(conditions, where)] = part
     shape = (1.0 - share[:, None]) * usual + share[:, None] * late
     counts = rng.poisson(np.maximum(conditions.events, 1.0)[:, None] * shape * HITS_PER_EVENT).astype(np.float32)
     axis = Axis("time", emcal.TIME.edges, label="time of hits", unit="ns")
@@ -194,7 +177,7 @@ def tubes_of(run: TakenRun, wrong: Sequence[tuple[LumiSet, MapFault]]) -> list[H
     # As much as layers of one chamber differ from run to run.
     expected = model.expected(conditions) * rng.lognormal(0.0, 0.03, (1, LAYERS, 1))
     for where, fault in wrong:
-        expected = fault.apply(expected, _rows(conditions, where), rng)
+        expected = fault.apply(expected, rows_of(conditions, where), rng)
     return [model.draw(conditions, rng, expected=expected)]
 
 
@@ -211,10 +194,6 @@ def low_voltage(layer: int) -> MapFault:
     return MapFault("voltage of a layer too low", mask, 0.4)
 
 
-def _rows(conditions: Conditions, where: LumiSet) -> npt.NDArray[np.intp]:
-    return np.flatnonzero(where.to_mask(int(conditions.lumisection.max()))[conditions.lumisection - 1])
-
-
 def region(eta: int, phi: int, high: int, wide: int) -> npt.NDArray[np.bool_]:
     mask = np.zeros((12, 16), dtype=bool)
     mask[eta : eta + high, phi : phi + wide] = True
@@ -223,6 +202,8 @@ def region(eta: int, phi: int, high: int, wide: int) -> npt.NDArray[np.bool_]:
 
 def blocks(system: str, run: world.WorldRun) -> list[HistogramBlock]:
     """What a system shows in a run of the demo."""
+    if system in PLANS:
+        return more_systems.shown(system, run)
     if system == TRIGGER:
         return rates_of(run, [(WRONG_KEY, ("L1_EM3",), 0.4)] if run.number == 350549 else [])
     if system == STRIPS:
@@ -253,6 +234,8 @@ class Before:
         """Some stretches of a few lumisections each."""
         rng = np.random.default_rng([SEED, run.number, list(RECIPES).index(code), 2])
         found, last = LumiSet(), len(run.recorded)
+        if code in PLANS:
+            last = min(last, PLANS[code].length)
         for _ in range(int(rng.poisson(FAULTS))):
             first = int(rng.integers(2, last + 1))
             found |= LumiSet.from_ranges([(first, min(first + int(rng.integers(1, LONGEST)), last))])
@@ -261,6 +244,8 @@ class Before:
     def blocks(self, code: str, run: TakenRun) -> list[HistogramBlock]:
         where = self.bad[code][run.number]
         rng = np.random.default_rng([SEED, run.number, list(RECIPES).index(code), 3])
+        if code in PLANS:
+            return PLANS[code].draw(run, where, rng)
         if code == TRIGGER:
             return rates_of(run, [(where, CALORIMETER, float(rng.uniform(0.4, 0.75)))] if where else [])
         if code == STRIPS:
@@ -274,9 +259,9 @@ class Before:
     def play(self, sunday: datetime) -> None:
         """On the evening of a Sunday the histograms come, experts read and sign, and the systems learn."""
         chi = self.users[people.COORDINATOR]
-        for minutes, (code, system) in enumerate(self.systems.items()):
-            at = sunday + timedelta(minutes=10 * minutes)
-            with standing_at(at), trained_quickly(LIMITS[code]):
+        for place, (code, system) in enumerate(self.systems.items()):
+            at = sunday + timedelta(minutes=MINUTES * place)
+            with standing_at(at), trained_quickly(code):
                 for run in self.runs[code].values():
                     send(system, run.number, self.dataset, self.blocks(code, run))
                     self._read(code, run, at)
@@ -307,9 +292,12 @@ class Before:
 
 
 @contextmanager
-def trained_quickly(limit: float) -> Iterator[None]:
-    before = settings.TRAINING_RECIPE
-    settings.TRAINING_RECIPE = {"*": QUICK | {"pollution": limit, "loss": limit}}
+def trained_quickly(code: str) -> Iterator[None]:
+    before, limit = settings.TRAINING_RECIPE, LIMITS[code]
+    own = (
+        {} if code not in PLANS or PLANS[code].classifier is None else {"classifier_parameters": PLANS[code].classifier}
+    )
+    settings.TRAINING_RECIPE = {"*": QUICK | {"pollution": limit, "loss": limit} | own}
     try:
         yield
     finally:

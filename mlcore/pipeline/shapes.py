@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlcore.conditions import Conditions, FloatArray, IntArray
+from mlcore.conditions import BoolArray, Conditions, FloatArray, IntArray
 from mlcore.features import FeatureTable, shape_features
 from mlcore.histograms import HistogramBlock
 
@@ -87,9 +87,9 @@ def _off_the_line(values: FloatArray, lumisection: IntArray) -> FloatArray:
     there, seen = np.where(known[:, many], values[:, many], 0.0), known[:, many]
     along = np.column_stack([np.ones(len(values)), lumisection - lumisection.mean()])
     along[:, 1] /= max(float(np.abs(along[:, 1]).max()), 1.0)
-    left = there - np.nanmedian(np.where(seen, there, np.nan), axis=0)
+    left = there - _medians(there, seen)
     for step in range(STEPS):
-        size = np.nanmedian(np.where(seen, np.abs(left), np.nan), axis=0)
+        size = _medians(np.abs(left), seen)
         # What is nearly constant has no scale: there the median is the line.
         size = np.where(size > 0, size, np.inf)
         weight = 1.0 / np.maximum(np.abs(left) / size, 0.1)
@@ -102,6 +102,13 @@ def _off_the_line(values: FloatArray, lumisection: IntArray) -> FloatArray:
         left = np.where(np.isfinite(size), there - along @ line.T, left)
     off[:, many] = np.where(seen, left, np.nan)
     return off
+
+
+def _medians(values: FloatArray, seen: BoolArray) -> FloatArray:
+    """(k,) of the known values of each column."""
+    if seen.all():  # ten times as fast
+        return np.asarray(np.median(values, axis=0))
+    return np.asarray(np.nanmedian(np.where(seen, values, np.nan), axis=0))
 
 
 def _called(prefix: str, table: FeatureTable, values: FloatArray) -> FeatureTable:
