@@ -233,12 +233,12 @@ class Before:
     def _bad(self, code: str, run: TakenRun) -> LumiSet:
         """Some stretches of a few lumisections each."""
         rng = np.random.default_rng([SEED, run.number, list(RECIPES).index(code), 2])
-        found, last = LumiSet(), len(run.recorded)
-        if code in PLANS:
-            last = min(last, PLANS[code].length)
-        for _ in range(int(rng.poisson(FAULTS))):
+        found, last, faults, longest = LumiSet(), len(run.recorded), FAULTS, LONGEST
+        if plan := PLANS.get(code):
+            last, faults, longest = min(last, plan.length), plan.faults, plan.longest
+        for _ in range(int(rng.poisson(faults))):
             first = int(rng.integers(2, last + 1))
-            found |= LumiSet.from_ranges([(first, min(first + int(rng.integers(1, LONGEST)), last))])
+            found |= LumiSet.from_ranges([(first, min(first + int(rng.integers(1, longest)), last))])
         return found
 
     def blocks(self, code: str, run: TakenRun) -> list[HistogramBlock]:
@@ -294,9 +294,7 @@ class Before:
 @contextmanager
 def trained_quickly(code: str) -> Iterator[None]:
     before, limit = settings.TRAINING_RECIPE, LIMITS[code]
-    own = (
-        {} if code not in PLANS or PLANS[code].classifier is None else {"classifier_parameters": PLANS[code].classifier}
-    )
+    own = PLANS[code].quick if code in PLANS else {}
     settings.TRAINING_RECIPE = {"*": QUICK | {"pollution": limit, "loss": limit} | own}
     try:
         yield

@@ -26,7 +26,7 @@ WITHIN, AROUND, FAR = "within run ", "around within run ", "far around within ru
 #: as models of before had them, which are still asked
 AS_THEY_ARE = "shape "
 #: lumisections of a run that make a line; rounds of fitting one; in median deviations, what lies so far off is left out
-FEWEST, STEPS, BIWEIGHT = 8, 8, 7.0
+FEWEST, STEPS, BIWEIGHT = 8, 4, 5.0
 
 
 def shape_columns(
@@ -75,8 +75,9 @@ def within_run(values: Floats, conditions: Conditions) -> FloatArray:
 
 
 def _off_the_line(values: FloatArray, lumisection: IntArray) -> FloatArray:
-    """(m, k) residuals of a line per column: first of least absolute deviations, then with what lies far off left out
-    (Tukey's biweight)."""
+    """(m, k) residuals of a line per column. Its slope is first the median over pairs that lie half a run apart, which
+    a fault at one end of less than a quarter of the run does not tilt; then what lies far off is left out (Tukey's
+    biweight)."""
     known = np.isfinite(values)
     many = known.sum(axis=0) >= FEWEST
     off = np.full(values.shape, np.nan)
@@ -86,20 +87,20 @@ def _off_the_line(values: FloatArray, lumisection: IntArray) -> FloatArray:
         return off
     there, seen = np.where(known[:, many], values[:, many], 0.0), known[:, many]
     along = np.column_stack([np.ones(len(values)), lumisection - lumisection.mean()])
-    along[:, 1] /= max(float(np.abs(along[:, 1]).max()), 1.0)
-    left = there - _medians(there, seen)
-    for step in range(STEPS):
+    half = len(values) // 2
+    both, apart = seen[half:] & seen[:-half], along[half:, 1:] - along[:-half, 1:]
+    slope = np.nan_to_num(_medians((there[half:] - there[:-half]) / apart, both))
+    left = there - along[:, 1:] * slope
+    left -= _medians(left, seen)
+    for _ in range(STEPS):
         size = _medians(np.abs(left), seen)
-        # What is nearly constant has no scale: there the median is the line.
-        size = np.where(size > 0, size, np.inf)
-        weight = 1.0 / np.maximum(np.abs(left) / size, 0.1)
-        if step >= STEPS // 2:
-            weight = np.maximum(1.0 - (left / (BIWEIGHT * size)) ** 2, 0.0) ** 2
-        weight = np.where(seen & np.isfinite(size), weight, 0.0)
+        # What is nearly constant has no scale: there it stays at the median.
+        weight = np.maximum(1.0 - (left / (BIWEIGHT * np.where(size > 0, size, 1.0))) ** 2, 0.0) ** 2
+        weight = np.where(seen & (size > 0), weight, 0.0)
         normal = np.einsum("nk,na,nb->kab", weight, along, along)
         normal[:, [0, 1], [0, 1]] += 1e-9
         line = np.linalg.solve(normal, np.einsum("nk,na,nk->ka", weight, along, there)[:, :, None])[:, :, 0]
-        left = np.where(np.isfinite(size), there - along @ line.T, left)
+        left = np.where(size > 0, there - along @ line.T, left)
     off[:, many] = np.where(seen, left, np.nan)
     return off
 

@@ -90,7 +90,7 @@ def test_of_a_run_that_drifts_only_what_differs_is_left(  # noqa: PLR0917  # one
     values = 100.0 + slope * np.arange(length) + noise + size * odd
     found = within_run(values[:, None], conditions([length]))[:, 0]
     # At the end of a run a weak fault tilts the line, since it may be a drift; what can be told from noise is left out.
-    assert np.abs(found - (noise + size * odd)).max() < (1.6 if abs(size) > 10 else 2.5)
+    assert np.abs(found - (noise + size * odd)).max() < (1.6 if abs(size) > 10 else 3.5)
 
 
 def test_a_weak_fault_that_lasts_is_seen_by_its_neighbours_though_its_run_drifts() -> None:
