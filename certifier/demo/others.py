@@ -1,12 +1,13 @@
-"""Four systems of the demo whose models are made otherwise: level-1 rates, a map of the tile calorimeter, times of hits
-in the cathode strips, and a chamber of drift tubes.
+"""Twelve systems of the demo whose models are made otherwise than by the standard recipe. Drawn here are level-1 rates,
+a map of the tile calorimeter, times of hits in the cathode strips, and a chamber of drift tubes; `more_systems` draws
+the others.
 
-None is a set of shapes that a reference is held against. A coordinator chooses the recipes `rates`, `hot-and-dead`,
-`phase` and `drift-tubes`; what the models learn from are the last runs before the demo's own, whose histograms come
-when it is tried and which the experts then read and sign. In the demo's runs the rates show what the sign-off of 350549
-asks about (prescales that differ from the key in the log, lumisections 40 to 55), the map what is recorded in 350531
-and, in the showcase, a hot region that nobody has recorded, the times of 350558 that chambers came back out of step,
-the tubes what is recorded in 350549 and, in 350558, a layer at too low a voltage that nobody has recorded.
+None is a set of shapes that a fixed reference is held against. A coordinator chooses the recipes; what the models learn
+from are the last runs before the demo's own, whose histograms come when it is tried and which the experts then read and
+sign. In the demo's runs the rates show what the sign-off of 350549 asks about (prescales that differ from the key in
+the log, lumisections 40 to 55), the map what is recorded in 350531 and, in the showcase, a hot region that nobody has
+recorded, the times of 350558 that chambers came back out of step, the tubes what is recorded in 350549 and, in 350558,
+a layer at too low a voltage that nobody has recorded.
 """
 
 from __future__ import annotations
