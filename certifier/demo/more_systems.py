@@ -1,4 +1,4 @@
-"""Eight more systems of the demo, one for each recipe that no other of its systems has: what they see, and what breaks.
+"""Nine more systems of the demo, one for each recipe that no other of its systems has: what they see, and what breaks.
 
 Each is as small as its recipe can be shown on: a few histograms of a few dozen bins. `others` lets their histograms
 come, lets experts read and sign, and trains; of what is planted in run 350558 nobody has recorded anything.
@@ -279,6 +279,16 @@ def photons(run: TakenRun, where: LumiSet, luck: Rng) -> list[HistogramBlock]:
     return [seen.map(model, Excess("hot cell", part(model, luck, 2, 2), 1.0, times=2.0))]
 
 
+def tags(run: TakenRun, where: LumiSet, luck: Rng) -> list[HistogramBlock]:
+    """How many spreads tracks pass by the vertex: more of them where the innermost layer is missing."""
+    seen = Seen(run, where)
+    model = Timing(
+        element="BTAG/impactSignificance", physics_object="jets",
+        axis=axis("significance", -10.0, 10.0, label="significance of the impact parameter"),
+    )  # fmt: skip
+    return [seen.shape(model, ChargeScaleStep(axis=model.axis, size=-0.2, strength=float(luck.uniform(0.6, 1.0))))]
+
+
 PLANS: Final[dict[str, Plan]] = {
     "MET": Plan(
         "elements-together", "A noisy run moves significance and sum together; only one of them alone is a fault.",
@@ -315,6 +325,10 @@ PLANS: Final[dict[str, Plan]] = {
     "EGAMMA": Plan(
         "map-autoencoder", "Hot cells turn up anywhere; what a good map looks like can be learned.",
         "EGAMMA_B_SEVERE_HOTSPOT", photons, LumiSet.parse("110-123"), detectors={"conv_autoencoder": {"epochs": 8}},
+    ),
+    "BTAG": Plan(
+        "no-labels", "Little has gone wrong so far that one could learn from; whatever is odd is to be looked at.",
+        "BTAG_LAYER0_LOSS", tags, LumiSet.parse("64-77"), runs=40,
     ),
 }  # fmt: skip
 

@@ -24,6 +24,7 @@ from certifier.demo import (
     finish,
     load,
     months,
+    more_systems,
     notes,
     others,
     people,
@@ -36,13 +37,14 @@ from certifier.goodruns.models import GoodRunList, Origin, RunSummary
 from certifier.lumi import LumiSet
 from certifier.notices.models import Notice
 from certifier.ops.models import Job, JobState
-from certifier.precert.models import Mode, SystemMode
+from certifier.precert.models import Mode, Scoring, SystemMode
 from certifier.precert.selectors import models_of, verdicts_of_run
+from certifier.precert.unscored import asked_versions
 from certifier.review.models import Checklist, Item, ItemState, Kind, ShiftNote, SignOff
 from certifier.review.selectors import sign_off_state
 from certifier.runs.models import Change, Lumisection, Run
 from certifier.training.models import Outcome, Training
-from certifier.training.recipes import chosen_recipe
+from certifier.training.recipes import BY_NAME, chosen_recipe
 from certifier.watch.models import Check
 from certifier.watch.services import newest_check
 
@@ -337,6 +339,40 @@ def test_a_chamber_of_tubes_shows_what_is_recorded_and_a_voltage_that_nobody_has
         assert len((verdict.bad | verdict.unsure) - wrong) <= 2
         (said,) = run_defects(run_number(number), defects=["MDT_BA_PROBLEM"]).defects or (None,)
         assert (said.present if said else LumiSet()) == (wrong if number == 350549 else LumiSet())
+
+
+def test_every_recipe_has_a_system_whose_model_scores() -> None:
+    asked = [each for each in models_of() if asked_versions([each])]
+    scored = set(Scoring.objects.values_list("version", flat=True))
+    with_word = [each for each in asked if any(version.pk in scored for version in asked_versions([each]))]
+    assert {chosen_recipe(each.system).name for each in with_word} == set(BY_NAME)
+
+
+@pytest.mark.parametrize("code", list(more_systems.PLANS))
+def test_each_recipe_finds_what_is_planted_and_nobody_has_recorded(code: str) -> None:
+    plan = more_systems.PLANS[code]
+    assert chosen_recipe(System.objects.get(code=code)).name == plan.recipe
+    said = {}
+    for number in (more_systems.CLEAN, more_systems.PLANTED):
+        (verdict,) = [each for each in verdicts_of_run(run_number(number)) if each.system.code == code]
+        assert verdict.scoring is not None
+        said[number] = verdict.bad | verdict.unsure
+        assert not run_defects(run_number(number), defects=[plan.defect]).defects
+    found = said[more_systems.PLANTED]
+    assert len(found & plan.planted) >= len(plan.planted) - 3
+    # Of 250 lumisections that are fine.
+    assert len(found - plan.planted) + len(said[more_systems.CLEAN]) <= 12
+
+
+def test_a_branch_for_each_object_names_the_one_that_is_wrong(client: Client) -> None:
+    (verdict,) = [each for each in verdicts_of_run(run_number(more_systems.PLANTED)) if each.system.code == "TRIG_HLT"]
+    assert verdict.scoring is not None
+    worst = verdict.scoring.findings.order_by("-score").first()
+    assert worst is not None
+    assert worst.lumisections & more_systems.PLANS["TRIG_HLT"].planted
+    assert max(worst.evidence["objects"], key=worst.evidence["objects"].get) == "muons"
+    client.force_login(User.objects.get(username="kim"))
+    assert "HLT/Muons/charge" in client.get(f"/runs/{more_systems.PLANTED}/?system=TRIG_HLT").content.decode()
 
 
 def test_automation_of_the_pixel_detector_was_stopped_by_the_audit() -> None:
