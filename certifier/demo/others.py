@@ -73,9 +73,7 @@ ITEMS: Final = tuple(item.name for item in rates.ITEMS)
 CALORIMETER: Final = ("L1_EM22VHI", "L1_EM3", "L1_TAU60", "L1_J100", "L1_XE50")
 HITS_PER_EVENT: Final = 0.5
 # What some hundred lumisections can prove, and as few rounds as will do for a demo.
-LIMITS: Final = {TRIGGER: 0.05, TILE: 0.1, STRIPS: 0.1, TUBES: 0.1} | {
-    code: plan.limit for code, plan in PLANS.items()
-}
+LIMITS: Final = {TRIGGER: 0.05, TILE: 0.1, STRIPS: 0.1, TUBES: 0.1} | {code: plan.limit for code, plan in PLANS.items()}
 QUICK: Final[dict[str, Any]] = {
     "confidence": 0.9, "refresh": 0, "folds": 2, "doubt_folds": 2,
     "family_trees": 30, "most_features": 40, "shares": [0.3, 0.3, 0.1, 0.3],
