@@ -252,11 +252,14 @@ class Weeks:
         self.last_learning_s = 0.0
         for place, (code, system) in enumerate(self.systems.items()):
             with standing_at(sunday + timedelta(minutes=10 * place)):
+                # The audit is looked at whenever there are answers, so before anything is learned from them.
+                stops = self.watch(week, code)
                 if week in self.learning and not (self.first_only and models_of_system(system).champion):
                     began = time.monotonic()
                     self.trainings[week].append(self.train(system))
                     self.last_learning_s += time.monotonic() - began
-                self.watch(week, code)
+                if not stops:
+                    self.trust(week, code)
 
     def train(self, system: System) -> Training:
         if not self.in_own_process:
@@ -265,23 +268,25 @@ class Weeks:
         jobs.perform(job.pk)
         return Training.objects.select_related("system").get(job=job)
 
-    def watch(self, week: int, code: str) -> None:
-        """The audit is looked at; a coordinator trusts what promises, and not at once again what was stopped."""
-        system, chi = self.systems[code], self.people.coordinator
-        if models_of_system(system).champion is None:
+    def watch(self, week: int, code: str) -> bool:
+        """Whether the audit stops automation; then people look again."""
+        system = self.systems[code]
+        if models_of_system(system).mode == Mode.ASSIST or not check(system).stops:
+            return False
+        self.stopped[code].append(week)
+        self.season.repaired[code] = week + 2
+        self.look_again(code, week)
+        return True
+
+    def trust(self, week: int, code: str) -> None:
+        """A coordinator trusts what promises, and not at once again what was stopped."""
+        now, chi = models_of_system(self.systems[code]), self.people.coordinator
+        if now.champion is None or not read_guarantee(now.champion.guarantee).certifies_good:
             return
-        stops = models_of_system(system).mode != Mode.ASSIST and check(system).stops
-        now = models_of_system(system)
-        if stops:
-            self.stopped[code].append(week)
-            self.season.repaired[code] = week + 2
-            self.look_again(code, week)
-            return
-        promises = read_guarantee(now.champion.guarantee).certifies_good if now.champion else False
-        if now.mode == Mode.ASSIST and promises:
-            precert.set_mode(actor=chi, system=system, mode=Mode.AUTO, reason=TRUSTED)
-        elif now.mode == Mode.STOPPED and promises and week >= self.season.repaired.get(code, 0):
-            precert.set_mode(actor=chi, system=system, mode=Mode.AUTO, reason=FOUND)
+        if now.mode == Mode.ASSIST:
+            precert.set_mode(actor=chi, system=now.system, mode=Mode.AUTO, reason=TRUSTED)
+        elif now.mode == Mode.STOPPED and week >= self.season.repaired.get(code, 0):
+            precert.set_mode(actor=chi, system=now.system, mode=Mode.AUTO, reason=FOUND)
 
 
 # --- against the truth -----------------------------------------------------------------------------------------

@@ -120,7 +120,8 @@ class SystemConfig:
     classifier_parameters : for its constructor.
     most_features : the classifier sees at most so many columns, those that separate best one by one.
     pollution, loss, confidence : limits of the guarantee, see `SelectivePolicy`; None switches a side off.
-    enough : share of the luminosity that need not be exceeded by what is called good, see `SelectivePolicy`.
+    enough : share of the luminosity that need not be exceeded by what is called good; least : and from which on that is
+        worth having. See `SelectivePolicy`.
     window : neighbours on each side in the same run that count as context; far : the same for what lasts longer and is
         too weak to be seen in a few lumisections, 0 for none.
     required : smallest share of the needed elements that gives a score at all.
@@ -152,6 +153,7 @@ class SystemConfig:
     loss: float | None = 0.005
     confidence: float = 0.95
     enough: float = 1.0
+    least: float = 0.0
     window: int = 2
     far: int = 16
     required: float = 0.5

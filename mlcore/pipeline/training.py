@@ -309,7 +309,11 @@ class _Training:
         rows, score, complete = rows[sure], score[sure], complete[sure]
         conditions = self.inputs.conditions.select(rows)
         policy = SelectivePolicy(
-            pollution=config.pollution, loss=config.loss, confidence=config.confidence, enough=config.enough
+            pollution=config.pollution,
+            loss=config.loss,
+            confidence=config.confidence,
+            enough=config.enough,
+            least=config.least,
         )
         # What is not complete is not decided automatically, so it has no part in the promise either.
         decided = np.where(complete, model.decision_scale(score, model.probability_of(score)), np.nan)

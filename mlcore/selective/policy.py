@@ -43,6 +43,9 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
     fewest_in_stratum : smaller strata are put together as "rest"; by default as many as the limits need at the floor.
     enough : share of the luminosity that need not be exceeded by what is called good: the last percents are those in
         which the errors lie, and where they are left to experts a limit is kept also when the data change somewhat.
+    least : share of the luminosity from which on thresholds for good are tested. So little that it is not worth having
+        proves nothing either: a handful of errors among the surest would end the walk before it has begun. Chosen
+        beforehand, it costs no confidence; where it fails there, nothing is called good.
 
     Learned: `t_good_`, `t_bad_` (NaN when that side is refused; of the first part when there are strata), `refusal_`
     (words, empty when nothing is refused), `guarantee_` and `report_`, the same as plain JSON.
@@ -64,6 +67,7 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
         fewest_runs: int = 10,
         fewest_in_stratum: int | None = None,
         enough: float = 1.0,
+        least: float = 0.0,
     ) -> None:
         self.pollution = pollution
         self.loss = loss
@@ -76,6 +80,7 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
         self.fewest_runs = fewest_runs
         self.fewest_in_stratum = fewest_in_stratum
         self.enough = enough
+        self.least = least
 
     def fit(
         self,
@@ -164,8 +169,10 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
                 raise MlcoreError(f"{name} is {limit}; a limit lies between 0 and 1, None switches the side off.")
         if not 0 < self.confidence < 1 or not 0 < self.pollution_share < 1:
             raise MlcoreError("confidence and pollution_share lie between 0 and 1.")
-        if not 0 < self.enough <= 1:
-            raise MlcoreError(f"enough is {self.enough}; it is a share of the luminosity, at most 1.")
+        if not 0 < self.enough <= 1 or not 0 <= self.least < self.enough:
+            raise MlcoreError(
+                f"least is {self.least}, enough {self.enough}: shares of the luminosity, the first below the second."
+            )
         if self.design_effect_floor < 1 or self.neighbour < 1 or self.prior_runs < 0:
             raise MlcoreError("design_effect_floor and neighbour are at least 1, prior_runs at least 0.")
 
@@ -236,13 +243,14 @@ class SelectivePolicy(BaseEstimator):  # type: ignore[misc,no-any-unimported]  #
                 side, limit, confidence, None, None, None, len(rows), 0.0, 0.0, smoothing.floor, needed, words
             )
         sequence = loss_sequence(rows, smoothing) if side == "loss" else pollution_sequence(rows, smoothing)
-        return _bound(side, limit, confidence, sequence, rows, self.enough if side == "pollution" else 1.0)
+        wanted = (self.least, self.enough) if side == "pollution" else (0.0, 1.0)
+        return _bound(side, limit, confidence, sequence, rows, wanted)
 
 
 def _bound(  # noqa: PLR0917  # what is promised, and what it is measured on
-    side: Any, limit: float, confidence: float, sequence: Sequence, rows: Scored, enough: float
+    side: Any, limit: float, confidence: float, sequence: Sequence, rows: Scored, wanted: tuple[float, float]
 ) -> SideBound:
-    place, needed = sequence.certify(limit, confidence, enough), clean_needed(limit, confidence)
+    place, needed = sequence.certify(limit, confidence, *wanted), clean_needed(limit, confidence)
     if place >= 0:
         threshold = float(sequence.threshold[place])
         among = (rows.score < threshold) if side == "pollution" else (rows.label == 0)
@@ -271,9 +279,10 @@ def _bound(  # noqa: PLR0917  # what is promised, and what it is measured on
             "Look at the labels first, then at the model."
         )
     else:
+        where = f"of {wanted[0]:.0%} of the luminosity and more" if wanted[0] else "even where the model is surest"
         words = (
-            f"No lumisection is called {called} automatically: even where the model is surest, {side} cannot be shown "
-            f"to be below {limit:.2%} with {confidence:.1%} confidence. Look at the labels first, then at the model."
+            f"No lumisection is called {called} automatically: {where}, {side} cannot be shown to be below {limit:.2%} "
+            f"with {confidence:.1%} confidence. Look at the labels first, then at the model."
         )
     return SideBound(side, limit, confidence, None, None, None, int(among.sum()), n, n / effect, effect, needed, words)
 

@@ -46,22 +46,23 @@ class Sequence:
         """Upper confidence bound on the error rate at each threshold."""
         return upper_bound(self.errors, self.n, self.design_effect, confidence=confidence)
 
-    def certify(self, limit: float, confidence: float, enough: float = 1.0) -> int:
+    def certify(self, limit: float, confidence: float, least: float = 0.0, enough: float = 1.0) -> int:
         """Place of the outermost threshold that is proved to err at a rate below `limit`; -1 for none. Where
         `enough` of the luminosity lies inside several, the innermost: what is proved of all of them holds for each.
 
-        Walks outwards and stops at the first threshold that fails. As long as so few lumisections are inside that even
-        two lumps of errors (of D each) could not be told from the limit, a threshold fails only when it has more than
-        that: a handful among the surest, far below the limit among all, would end the walk before it has begun.
-        A stricter limit never walks further.
+        Walks outwards, from the first threshold inside which `least` of the luminosity lies, and stops at the first
+        that fails. As long as so few lumisections are inside that even two lumps of errors (of D each) could not be
+        told from the limit, a threshold fails only when it has more than that: a handful among the surest, far below
+        the limit among all, would end the walk before it has begun. A stricter limit never walks further.
         """
         if not self.threshold.size:
             return -1
         bound = self.bounds(confidence)
         allowed = upper_bound(LUMPS * self.design_effect, self.n, self.design_effect, confidence=confidence)
-        failed = bound > np.maximum(limit, allowed)
+        tested = self.share >= least
+        failed = tested & (bound > np.maximum(limit, allowed))
         stop = int(np.argmax(failed)) if failed.any() else failed.size
-        passed = np.flatnonzero((bound[:stop] <= limit) & self.sensible[:stop])
+        passed = np.flatnonzero((bound[:stop] <= limit) & self.sensible[:stop] & tested[:stop])
         if not passed.size:
             return -1
         suffice = passed[self.share[passed] >= enough]

@@ -64,5 +64,5 @@ def test_where_less_can_be_promised_all_of_it_is_taken(judged: tuple[np.ndarray,
 
 @pytest.mark.parametrize("enough", [0.0, 1.1, -1.0])
 def test_it_is_a_share(judged: tuple[np.ndarray, ...], enough: float) -> None:
-    with pytest.raises(MlcoreError, match="share of the luminosity"):
+    with pytest.raises(MlcoreError, match="shares of the luminosity"):
         fitted(judged, enough=enough)

@@ -114,6 +114,18 @@ def test_the_line_is_that_of_the_lumisections_and_not_of_their_places() -> None:
     assert np.abs(found).max() < 4.5
 
 
+def test_what_is_known_of_half_a_run_only_lies_beside_its_own_median() -> None:
+    """No two of them lie half a run apart, so nothing is known of a slope at first."""
+    values = np.full((80, 2), np.nan)
+    values[:20, 0] = 5.0 + np.random.default_rng(2).normal(size=20)
+    values[:, 1] = 3.0
+    found = within_run(values, conditions([80]))
+    assert np.abs(found[:20, 0]).max() < 4.0
+    assert np.abs(np.median(found[:20, 0])) < 0.5
+    assert np.isnan(found[20:, 0]).all()
+    assert not found[:, 1].any()
+
+
 def test_what_is_constant_stays_zero_and_a_step_of_it_is_kept() -> None:
     values = np.full((60, 1), 7.0)
     values[20:30] = 9.0
