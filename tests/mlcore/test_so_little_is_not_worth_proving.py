@@ -92,8 +92,8 @@ def test_it_is_the_walk_that_one_would_take_step_by_step(
     for place in range(len(steps)):
         if share[place] < least:
             continue
-        bound = upper_bound(errors[place], n[place], 5.0, confidence=0.95)
-        if bound > max(limit, upper_bound(LUMPS * 5.0, n[place], 5.0, confidence=0.95)):
+        bound, allowed = (float(upper_bound(k, n[place], 5.0, confidence=0.95)) for k in (errors[place], LUMPS * 5.0))
+        if bound > max(limit, allowed):
             break
         if bound <= limit and steps[place][2] and not done:
             found, done = place, share[place] >= enough
