@@ -52,6 +52,7 @@ from .season import Season, SeasonRun, name_of
 
 DATASET: Final = "express"
 TRUSTED: Final = "The first weeks were read by hand; its promise on pollution is measured on them."
+UNSEEN: Final = "What is wrong there shows in no histogram of the system; it is being mended."
 FOUND: Final = "The cause was found and mended, and the runs since it began were read by hand and signed."
 
 
@@ -254,12 +255,25 @@ class Weeks:
             with standing_at(sunday + timedelta(minutes=10 * place)):
                 # The audit is looked at whenever there are answers, so before anything is learned from them.
                 stops = self.watch(week, code)
+                self.leave_out(week, code)
                 if week in self.learning and not (self.first_only and models_of_system(system).champion):
                     began = time.monotonic()
                     self.trainings[week].append(self.train(system))
                     self.last_learning_s += time.monotonic() - began
                 if not stops:
                     self.trust(week, code)
+
+    def leave_out(self, week: int, code: str) -> None:
+        """Of a cause that was found, and that no histogram shows, nothing can be learned but that good data are bad."""
+        cause = next((each.week for each in self.season.silent if each.system == code and each.week <= week), None)
+        if cause is None or week >= self.season.repaired.get(code, 0):
+            return
+        numbers = [run.number for run in self.season.runs if cause <= run.week <= week]
+        if numbers:
+            training.leave_out(
+                actor=self.people.coordinator, system=self.systems[code], first_run=min(numbers),
+                last_run=max(numbers), reason=UNSEEN,
+            )  # fmt: skip
 
     def train(self, system: System) -> Training:
         if not self.in_own_process:

@@ -6,7 +6,7 @@ from django.contrib import admin
 
 from certifier.audit.admin import ReadOnlyAdmin
 
-from .models import Pause, RecipeChoice, Training
+from .models import LeftOut, Pause, RecipeChoice, Training
 
 
 @admin.register(Training)
@@ -27,4 +27,11 @@ class PauseAdmin(ReadOnlyAdmin):
 class RecipeChoiceAdmin(ReadOnlyAdmin):
     list_display = ["system", "number", "recipe", "by_name", "at", "reason"]
     list_filter = ["system", "recipe"]
+    list_select_related = ["system"]
+
+
+@admin.register(LeftOut)
+class LeftOutAdmin(ReadOnlyAdmin):
+    list_display = ["system", "number", "first_run", "last_run", "is_left_out", "by_name", "at", "reason"]
+    list_filter = ["system", "is_left_out"]
     list_select_related = ["system"]

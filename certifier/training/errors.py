@@ -20,6 +20,10 @@ class PauseConflict(Conflict):
     """It is paused already, or not paused."""
 
 
+class BadRuns(CertifierError):
+    """Which runs are meant is not clear."""
+
+
 class BadRecipe(CertifierError):
     """TRAINING_RECIPE says something that no recipe has."""
 

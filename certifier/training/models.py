@@ -110,3 +110,28 @@ class RecipeChoice(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.system_id} {self.recipe}"
+
+
+class LeftOut(AppendOnlyModel):
+    """A coordinator lets nothing be learned from some runs of a system, or again. Of a run the newest row that names it
+    holds; no row means that it is learned from."""
+
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="left_out_runs", db_index=False)
+    number = models.PositiveIntegerField(help_text="1, 2, 3 … of the system")
+    first_run = models.PositiveBigIntegerField()
+    last_run = models.PositiveBigIntegerField()
+    is_left_out = models.BooleanField()
+    reason = models.TextField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    by_name = models.CharField(max_length=150)
+    at = models.DateTimeField()
+
+    class Meta(AppendOnlyModel.Meta):
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["system", "number"], name="one_left_out_after_another"),
+            models.CheckConstraint(condition=Q(first_run__lte=models.F("last_run")), name="left_out_runs_ascend"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.system_id} {'without' if self.is_left_out else 'with'} runs {self.first_run} to {self.last_run}"

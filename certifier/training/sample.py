@@ -28,6 +28,7 @@ from mlcore.histograms import HistogramBlock
 from .errors import TooFewLabels
 from .labels import PER_QUERY, RunLabels, Source, counts, run_labels
 from .recipe import Recipe
+from .selectors import is_left_out, left_out_acts
 
 Progress = Callable[[float, str], None]
 Array = npt.NDArray[Any]
@@ -65,13 +66,15 @@ class RunPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be learned from now. `without` are runs with labels that have no histograms of the system."""
+    """What would be learned from now. `without` are runs with labels that have no histograms of the system, `left_out`
+    older ones, `by_hand` those that a coordinator left out."""
 
     system: System
     recipe: Recipe
     runs: Sequence[RunPlan]
     without: int
     left_out: int
+    by_hand: int = 0
 
     @property
     def labels(self) -> list[RunLabels]:
@@ -137,8 +140,11 @@ class Plan:
 
 
 def plan(system: System, recipe: Recipe) -> Plan:
-    """The newest runs that have both labels and histograms, up to as many lumisections as the recipe allows."""
-    labels = run_labels(system)
+    """The newest runs that have both labels and histograms, up to as many lumisections as the recipe allows, without
+    those that a coordinator left out."""
+    acts = left_out_acts(system)
+    said = run_labels(system)
+    labels = [each for each in said if not is_left_out(each.run.number, acts)]
     elements = _elements(system, [each.run.pk for each in labels])
     plans = [RunPlan.of(each, elements[each.run.pk]) for each in labels if elements.get(each.run.pk)]
     usable = [each for each in plans if each.labels.words]
@@ -149,7 +155,14 @@ def plan(system: System, recipe: Recipe) -> Plan:
             break
         kept += 1
     chosen = usable[len(usable) - kept :]
-    return Plan(system, recipe, chosen, without=len(labels) - len(usable), left_out=len(usable) - len(chosen))
+    return Plan(
+        system,
+        recipe,
+        chosen,
+        without=len(labels) - len(usable),
+        left_out=len(usable) - len(chosen),
+        by_hand=len(said) - len(labels),
+    )
 
 
 def _elements(system: System, runs: Sequence[int]) -> dict[int, list[Coverage]]:

@@ -10,7 +10,7 @@ from django.db.models import Max, QuerySet
 from certifier.accounts.models import System
 
 from .errors import TrainingNotFound
-from .models import LEARNED, Pause, Training
+from .models import LEARNED, LeftOut, Pause, Training
 
 KIND = "training.train"
 
@@ -53,3 +53,13 @@ def pauses(systems: Iterable[System]) -> dict[int, Pause]:
 
 def pause_of(system: System) -> Pause | None:
     return pauses([system]).get(system.pk)
+
+
+def left_out_acts(system: System) -> list[LeftOut]:
+    """What coordinators said about runs that nothing is learned from, the newest first."""
+    return list(LeftOut.objects.filter(system=system).order_by("-id"))
+
+
+def is_left_out(run: int, acts: Iterable[LeftOut]) -> bool:
+    """Of these acts, the newest first, the first that names the run decides."""
+    return next((act.is_left_out for act in acts if act.first_run <= run <= act.last_run), False)

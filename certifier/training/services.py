@@ -1,5 +1,5 @@
-"""Every write of this room: asking for a training, pausing and resuming, choosing a recipe, and the row that says what
-came of a training."""
+"""Every write of this room: asking for a training, pausing and resuming, choosing a recipe, leaving runs out, and the
+row that says what came of a training."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ from certifier.precert.rules import LONGEST_REASON
 from certifier.precert.selectors import models_of_system
 from certifier.runs.changes import announce
 
-from .errors import PauseConflict, ReasonNeeded, RecipeUnsuited, SameRecipe
+from .errors import BadRuns, PauseConflict, ReasonNeeded, RecipeUnsuited, SameRecipe
 from .gate import Ruling
-from .models import Outcome, Pause, RecipeChoice, Training
+from .models import LeftOut, Outcome, Pause, RecipeChoice, Training
 from .needs import elements_of, lack_of
 from .recipes import chosen_recipe, find_recipe
 from .sample import Plan
 from .selectors import KIND, key_of, pause_of
 
 LONGEST_WORDS = 4_000
+# A run number fits into 63 bits.
+MOST_RUN = 2**63
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,39 @@ def choose_recipe(*, actor: User | None, system: System, recipe: str, reason: st
         data = {"system": system.code, "recipe": chosen.name, "before": before.name}
         unit.audit("training.choose_recipe", f"system {system.code}", data | {"reason": reason})
         announce(unit, "training.recipe", data=data)
+    return row
+
+
+def leave_out(
+    *, actor: User | None, system: System, first_run: int, last_run: int, reason: str, again: bool = False
+) -> LeftOut:
+    """Let nothing be learned from these runs from the next training on, or with `again` let them be learned from after
+    all; coordinators.
+
+    For a time in which what was wrong shows in no histogram and was mended since: whoever learns from it finds that
+    data like all others are bad, and can promise nothing. Raises BadRuns, ReasonNeeded.
+    """
+    with unit_of_work(actor) as unit:
+        permissions.require(permissions.can_train(actor))
+        reason = _checked(reason)
+        if not 0 < first_run <= last_run < MOST_RUN:
+            raise BadRuns("Give the first and the last run, the first not after the last.", field="first_run")
+        _lock(system)
+        newest = LeftOut.objects.filter(system=system).aggregate(newest=Max("number"))["newest"] or 0
+        row = LeftOut.objects.create(
+            system=system,
+            number=newest + 1,
+            first_run=first_run,
+            last_run=last_run,
+            is_left_out=not again,
+            reason=reason,
+            by=actor,
+            by_name=unit.actor_name,
+            at=timezone.now(),
+        )
+        data = {"system": system.code, "first_run": first_run, "last_run": last_run, "left_out": row.is_left_out}
+        unit.audit("training.leave_out", f"system {system.code}", data | {"reason": reason})
+        announce(unit, "training.left_out", data=data)
     return row
 
 

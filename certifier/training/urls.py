@@ -8,6 +8,7 @@ app_name = "training"
 urlpatterns = [
     path("", views.systems, name="systems"),
     path("<str:code>/", views.system, name="system"),
+    path("<str:code>/left-out/", views.leave_out, name="left-out"),
     path("<str:code>/now/", views.now, name="now"),
     path("<str:code>/train/", views.train, name="train"),
     path("<str:code>/pause/", views.pause, name="pause"),

@@ -23,7 +23,7 @@ from certifier.precert.selectors import SystemModels, models_of, models_of_syste
 
 from . import selectors, services
 from .chart import compared, compared_plot
-from .errors import BadRecipe, PauseConflict, ReasonNeeded
+from .errors import BadRecipe, BadRuns, PauseConflict, ReasonNeeded
 from .labels import Source, counts_by_week
 from .models import Outcome, Pause, Training
 from .recipe import recipe_of
@@ -133,7 +133,12 @@ def now(request: HttpRequest, code: str) -> HttpResponse:
     """What a training would learn from if it began now: a page of its own; to htmx the part of the system's page."""
     permissions.require(permissions.can_view(request.user))
     row = get_object_or_404(System, code=code)
-    context: dict[str, Any] = {"system": row, "sources": list(Source)}
+    context: dict[str, Any] = {
+        "system": row,
+        "sources": list(Source),
+        "left_out": selectors.left_out_acts(row),
+        "may_train": permissions.can_train(request.user),
+    }
     try:
         planned = plan(row, recipe_of(row))
     except BadRecipe as error:
@@ -184,12 +189,30 @@ def resume(request: HttpRequest, code: str) -> HttpResponse:
     return _answer(request, code, act)
 
 
+@require_POST
+def leave_out(request: HttpRequest, code: str) -> HttpResponse:
+    def act(actor: User, row: System, reason: str) -> str:
+        first, last = (_number(request.POST.get(name, "")) for name in ("first_run", "last_run"))
+        again = request.POST.get("what") == "again"
+        services.leave_out(actor=actor, system=row, first_run=first, last_run=last, reason=reason, again=again)
+        runs = f"run {first}" if first == last else f"runs {first} to {last}"
+        return f"From {runs} {row.code} learns {'again' if again else 'nothing'}."
+
+    return _answer(request, code, act)
+
+
+def _number(text: str) -> int:
+    """0, which no run has, for what is none."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
 def _answer(request: HttpRequest, code: str, act: Callable[[User, System, str], str]) -> HttpResponse:
     """Somebody who may not is refused by the service, and the typed error becomes a page elsewhere."""
     row = get_object_or_404(System, code=code)
     try:
         done = act(cast("User", request.user), row, request.POST.get("reason", "").replace("\0", ""))
-    except (PauseConflict, ReasonNeeded) as refusal:
+    except (BadRuns, PauseConflict, ReasonNeeded) as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, done)

@@ -34,7 +34,7 @@ from certifier.review.models import (
 )
 from certifier.runs.models import Change, Dataset, Run
 from certifier.sync.models import Pass
-from certifier.training.models import Pause, RecipeChoice, Training
+from certifier.training.models import LeftOut, Pause, RecipeChoice, Training
 from certifier.trends.models import Alarm, Trend
 from certifier.watch.models import Check
 from tests import cast
@@ -66,6 +66,7 @@ PROMISED = {
     Alarm,
     Check,
     Pause,
+    LeftOut,
     RecipeChoice,
 }
 MODELS = sorted(
@@ -138,6 +139,9 @@ def row_of(model: type[models.Model]) -> models.Model:
         ),
         RecipeChoice: lambda: RecipeChoice.objects.create(
             system=system, number=1, recipe="factors", reason="x", **said
+        ),
+        LeftOut: lambda: LeftOut.objects.create(
+            system=system, number=1, first_run=1, last_run=2, is_left_out=True, reason="x", **said
         ),
         Pause: lambda: Pause.objects.create(system=system, number=1, is_paused=True, reason="x", **said),
         Decision: lambda: Decision.objects.create(
