@@ -38,7 +38,7 @@ TASKS = (
 )
 FOLDS, INNER, TREES, FEWER = 3, 3, 100, 30
 #: The quick mode takes every n-th lumisection, fewer trees and the first setting of the autoencoder.
-THIN = {"pixel charge": 4, "main diagonal": 10}
+THIN = {"pixel charge": 2, "main diagonal": 5}
 METRICS: dict[str, Callable[[IntArray, FloatArray], float]] = {
     "AUC": lambda labels, scores: float(roc_auc_score(labels, scores)),
     "average precision": lambda labels, scores: float(average_precision_score(labels, scores)),

@@ -49,6 +49,7 @@ MAY = {
     "manage_webhooks": {"chi", "ova"},
     "train": {"chi", "ova"},
     "keep_trends": EVERYBODY,
+    "draw_maps": {"ada", "ben", "chi", "ova"},
 }
 
 

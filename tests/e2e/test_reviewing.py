@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-# A hundred and fifty is what is promised on a quiet machine; this one runs a browser and a server beside the test.
-SLOWEST_MS = 1_000
 
 
 @pytest.fixture(autouse=True)
@@ -151,6 +149,7 @@ def test_what_another_holds_is_taken_over(
     page = visit(browser, live_server, ada)
     page.goto(f"/review/{first.pk}/")
     page.get_by_text("held by chi until").first.wait_for()
+    heading(page, "30-41")
     page.keyboard.press("a")
     page.get_by_text("chi holds item").wait_for()
     page.get_by_label("reason").last.fill("Chi is on a plane.")
@@ -220,6 +219,7 @@ def test_an_audit_item_tells_what_it_was_only_afterwards(
     page.goto(f"/review/{item.pk}/")
     page.get_by_text("what do you see?").wait_for()
     page.get_by_text("shown after your decision").wait_for()
+    page.locator("#evidence:not([aria-busy])").wait_for()
     expect(page.get_by_text("audit")).to_have_count(0)
     page.keyboard.press("x")
     page.locator(".review-decided li").first.wait_for()
@@ -229,23 +229,24 @@ def test_an_audit_item_tells_what_it_was_only_afterwards(
     page.context.close()
 
 
-def test_the_next_item_is_there_at_once(live_server: Any, browser: Browser, ada: User, lar: System) -> None:
+def test_the_answer_to_a_key_is_the_next_item(live_server: Any, browser: Browser, ada: User, lar: System) -> None:
+    """How fast it is, benchmarks.bench_review_queue measures; here, that no second request is waited for."""
     define(lar)
     found = queue(lar, *[F(f"{first}", "unsure") for first in range(1, 99, 2)])
     page = visit(browser, live_server, ada)
     page.goto("/review/")
     page.locator("#held", has_text="held by you").wait_for()
-    took = []
-    for _ in range(8):
-        before = page.locator("#item-title").inner_text()
-        started = time.monotonic()
-        page.keyboard.press("a")
-        page.wait_for_function("before => document.querySelector('#item-title').innerText !== before", arg=before)
-        took.append(1_000 * (time.monotonic() - started))
+    for _ in range(4):
         page.locator("#evidence:not([aria-busy])").wait_for()
-    took.sort()
-    assert Decision.objects.count() == 8 < len(found)
-    assert took[len(took) // 2] < SLOWEST_MS, took
+        before = page.locator("#item-title").inner_text()
+        with page.expect_response(lambda answer: answer.request.method == "POST") as answered:
+            page.keyboard.press("a")
+        page.wait_for_function("before => document.querySelector('#item-title').innerText !== before", arg=before)
+        shown = page.locator("#item-title").inner_text().split(" · ")[1]
+        title = re.search(r'id="item-title".*?</h\d>', answered.value.text(), re.DOTALL)
+        assert title is not None
+        assert f" · {shown} · " in title.group()
+    assert Decision.objects.count() == 4 < len(found)
     page.context.close()
 
 
