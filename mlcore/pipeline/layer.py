@@ -19,7 +19,7 @@ from mlcore.splits import run_folds
 
 from .config import DetectorConfig
 from .inputs import AND, QUANTITIES, TABLE, TOGETHER, Inputs, elements_of, spoken
-from .neighbours import around
+from .neighbours import around, far_around
 from .shapes import shape_columns
 
 
@@ -274,15 +274,11 @@ def columns(
         (scaled, [f"score {title}" for title in titles], groups),
         (summaries, ["largest score", "sum of scores"], ["all", "all"]),
     ]
-    for far, window in zip(("", "far "), windows, strict=False):
-        parts += [
-            (around(scaled, inputs.conditions, window), [f"{far}around {title}" for title in titles], groups),
-            (
-                around(summaries, inputs.conditions, window),
-                [f"largest {far}around", f"sum {far}around"],
-                ["all", "all"],
-            ),
-        ]
+    for far, mean, window in zip(("", "far "), (around, far_around), windows, strict=False):
+        titled = [f"{far}around {title}" for title in titles]
+        summed = [f"largest {far}around", f"sum {far}around"]
+        parts.append((mean(scaled, inputs.conditions, window), titled, groups))
+        parts.append((mean(summaries, inputs.conditions, window), summed, ["all", "all"]))
     objects = list(dict.fromkeys(groups))
     if len(objects) > 1:
         best = np.column_stack([_largest(scaled[:, [group == name for group in groups]]) for name in objects])

@@ -12,10 +12,11 @@ from mlcore.conditions import Conditions, FloatArray
 Floats = npt.NDArray[np.floating[Any]]
 
 
-def around(values: Floats, conditions: Conditions, window: int) -> FloatArray:
+def around(values: Floats, conditions: Conditions, window: int, *, shortest: int = 1) -> FloatArray:
     """(n, k) mean over the `window` neighbours on each side in the same run, the row itself left out.
 
-    Rows must be in order of run and lumisection. NaN are left out; NaN where there is no neighbour.
+    Rows must be in order of run and lumisection. NaN are left out; NaN where there is no neighbour, and in runs of
+    fewer than `shortest` rows.
     """
     known = np.isfinite(values)
     filled = np.where(known, values, 0.0)
@@ -28,4 +29,12 @@ def around(values: Floats, conditions: Conditions, window: int) -> FloatArray:
     count = np.vstack([np.zeros((1, values.shape[1])), np.cumsum(known, axis=0)])
     sums = total[last] - total[first] - filled
     number = count[last] - count[first] - known
-    return np.asarray(np.where(number > 0, sums / np.maximum(number, 1), np.nan))
+    length = np.searchsorted(run, run, side="right") - np.searchsorted(run, run, side="left")
+    there = (number > 0) & (length >= shortest)[:, None]
+    return np.asarray(np.where(there, sums / np.maximum(number, 1), np.nan))
+
+
+def far_around(values: Floats, conditions: Conditions, window: int) -> FloatArray:
+    """The same where a run has as many rows as are looked at: in a shorter one the mean is that of all of it, which
+    tells of everything that is wrong there and of no place."""
+    return around(values, conditions, window, shortest=2 * window + 1)

@@ -18,7 +18,7 @@ from mlcore.conditions import BoolArray, Conditions, FloatArray, IntArray
 from mlcore.features import FeatureTable, shape_features
 from mlcore.histograms import HistogramBlock
 
-from .neighbours import around
+from .neighbours import around, far_around
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -27,6 +27,8 @@ WITHIN, AROUND, FAR = "within run ", "around within run ", "far around within ru
 AS_THEY_ARE = "shape "
 #: lumisections of a run that make a line; rounds of fitting one; in median deviations, what lies so far off is left out
 FEWEST, STEPS, BIWEIGHT = 8, 4, 5.0
+#: of a run between which slopes are looked at
+PLACES = 40
 
 
 def shape_columns(
@@ -52,11 +54,9 @@ def shape_columns(
         if wanted is None or kinds:
             off = within_run(table.values, conditions)
             found.append(_called(WITHIN, table, off))
-            found += [
-                _called(prefix, table, around(off, conditions, window))
-                for prefix, window in zip((AROUND, FAR), windows, strict=False)
-                if wanted is None or prefix in kinds
-            ]
+            for prefix, mean, window in zip((AROUND, FAR), (around, far_around), windows, strict=False):
+                if wanted is None or prefix in kinds:
+                    found.append(_called(prefix, table, mean(off, conditions, window)))
     return found
 
 
@@ -75,9 +75,8 @@ def within_run(values: Floats, conditions: Conditions) -> FloatArray:
 
 
 def _off_the_line(values: FloatArray, lumisection: IntArray) -> FloatArray:
-    """(m, k) residuals of a line per column. Its slope is first the median over pairs that lie half a run apart, which
-    a fault at one end of less than a quarter of the run does not tilt; then what lies far off is left out (Tukey's
-    biweight)."""
+    """(m, k) residuals of a line per column: its slope first by repeated medians, which faults of less than half of the
+    run do not tilt; then what lies far off is left out (Tukey's biweight)."""
     known = np.isfinite(values)
     many = known.sum(axis=0) >= FEWEST
     off = np.full(values.shape, np.nan)
@@ -87,10 +86,7 @@ def _off_the_line(values: FloatArray, lumisection: IntArray) -> FloatArray:
         return off
     there, seen = np.where(known[:, many], values[:, many], 0.0), known[:, many]
     along = np.column_stack([np.ones(len(values)), lumisection - lumisection.mean()])
-    half = len(values) // 2
-    both, apart = seen[half:] & seen[:-half], along[half:, 1:] - along[:-half, 1:]
-    slope = np.nan_to_num(_medians((there[half:] - there[:-half]) / apart, both))
-    left = there - along[:, 1:] * slope
+    left = there - along[:, 1:] * _slopes(there, seen, along[:, 1])
     left -= _medians(left, seen)
     for _ in range(STEPS):
         size = _medians(np.abs(left), seen)
@@ -103,6 +99,24 @@ def _off_the_line(values: FloatArray, lumisection: IntArray) -> FloatArray:
         left = np.where(size > 0, there - along @ line.T, left)
     off[:, many] = np.where(seen, left, np.nan)
     return off
+
+
+def _slopes(values: FloatArray, seen: BoolArray, along: FloatArray) -> FloatArray:
+    """(k,) the median of the median slopes from each place to all others (Siegel 1982). Of a long run it is one of
+    `PLACES` stretches, each by its median."""
+    cut = np.linspace(0, len(values), min(len(values), PLACES) + 1).astype(int)[:-1]
+    if len(cut) < len(values):
+        parts = [slice(a, b) for a, b in zip(cut, [*cut[1:], len(values)], strict=True)]
+        middle = np.stack([_medians(values[part], seen[part]) for part in parts])
+        along = np.array([along[part].mean() for part in parts])
+    else:
+        middle = np.where(seen, values, np.nan)
+    known, n = np.isfinite(middle), len(middle)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slopes = (middle[:, None] - middle[None]) / (along[:, None] - along[None])[:, :, None]
+    pairs = (known[:, None] & known[None] & ~np.eye(n, dtype=bool)[:, :, None]).swapaxes(0, 1).reshape(n, -1)
+    by_place = _medians(slopes.swapaxes(0, 1).reshape(n, -1), pairs).reshape(n, -1)
+    return np.asarray(np.nan_to_num(_medians(by_place, np.isfinite(by_place))))
 
 
 def _medians(values: FloatArray, seen: BoolArray) -> FloatArray:

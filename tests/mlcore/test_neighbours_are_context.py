@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlcore.conditions import Conditions
-from mlcore.pipeline.neighbours import around
+from mlcore.pipeline.neighbours import around, far_around
 
 numbers = st.floats(-1e6, 1e6) | st.just(float("nan"))
 
@@ -36,3 +36,11 @@ def test_what_lies_below_counts_as_much_as_what_lies_above() -> None:
     values = np.array([[-3.0], [-3.0], [-3.0], [3.0], [3.0], [3.0]])
     found = around(values, conditions([3, 3]), 2)[:, 0]
     np.testing.assert_allclose(found, np.array([-3.0] * 3 + [3.0] * 3))
+
+
+def test_far_neighbours_are_those_of_runs_that_are_long_enough() -> None:
+    values = np.arange(40.0)[:, None]
+    of = conditions([17, 16, 7])
+    found = far_around(values, of, 8)[:, 0]
+    assert np.array_equal(found[:17], around(values, of, 8)[:17, 0])
+    assert np.isnan(found[17:]).all()

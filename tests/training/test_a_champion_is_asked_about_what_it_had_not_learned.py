@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from certifier.accounts.models import System
+from certifier.lumi import LumiSet
 from certifier.precert import files
 from certifier.runs.models import Run
 from certifier.training.attempt import Rival
@@ -33,10 +34,12 @@ def _season_of_chance(system: System, count: int, first: int) -> list[Run]:
     """Runs without any fault, of which experts said at random that a stretch is bad: there is nothing to learn."""
     world.define(system)
     rng = np.random.default_rng([8, first])
-    return [
-        world.run(system, number, recorded={NOISE: f"{start}-{start + 7}"})
-        for number, start in ((first + place, int(rng.integers(2, 16))) for place in range(count))
-    ]
+    found = []
+    for number in range(first, first + count):
+        # From anywhere, around the end to the beginning: no place in a run tells anything.
+        bad = (int(rng.integers(world.LENGTH)) + np.arange(8)) % world.LENGTH + 1
+        found.append(world.run(system, number, recorded={NOISE: str(LumiSet.from_numbers(bad.tolist()))}))
+    return found
 
 
 def _trained(system: System) -> Training:
