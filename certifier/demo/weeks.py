@@ -237,11 +237,16 @@ class Weeks:
                 self.read_by_hand(done.run, row, code, timezone.now())
                 done.looked, done.signed = row.domain, True
 
+    def _known_cause(self, code: str, week: int) -> int | None:
+        """The week in which what is silently wrong with a system began, None where nothing is."""
+        weeks = (each.week for each in self.season.silent if each.system == code and each.week <= week)
+        return min(weeks, default=None)
+
     def _cause_began(self, code: str, week: int) -> datetime:
         """As the detector's own log tells; else it is the model that decided this week, ever since it was promoted."""
-        known = [each.week for each in self.season.silent if each.system == code and each.week <= week]
-        if known:
-            return self.season.week_begins(min(known))
+        known = self._known_cause(code, week)
+        if known is not None:
+            return self.season.week_begins(known)
         acts = Promotion.objects.filter(system=self.systems[code]).order_by("id")
         decided = acts.filter(at__lte=self.season.week_begins(week)).last()
         first = acts.filter(champion=decided.champion).first() if decided else None
@@ -265,7 +270,7 @@ class Weeks:
 
     def leave_out(self, week: int, code: str) -> None:
         """Of a cause that was found, and that no histogram shows, nothing can be learned but that good data are bad."""
-        cause = next((each.week for each in self.season.silent if each.system == code and each.week <= week), None)
+        cause = self._known_cause(code, week)
         if cause is None or week >= self.season.repaired.get(code, 0):
             return
         numbers = [run.number for run in self.season.runs if cause <= run.week <= week]

@@ -170,7 +170,9 @@ class Rival:
         self.model = files.load(champion)
         self.kept: Judged | None = getattr(self.model, "judged_", None)
         steps = [champion.lineage.get(name) for name in ("classifier", "calibration", "final")]
-        self.last = max((step["last_run"] for step in steps if isinstance(step, dict)), default=0)
+        # Whoever registered it may have said anything of where it comes from.
+        last = [step.get("last_run") for step in steps if isinstance(step, dict)]
+        self.last = max((run for run in last if isinstance(run, int)), default=0)
 
     def has_not_seen(self, judged: Judged) -> Array:
         """(n,) runs after the last that its classifier and calibration learned from."""

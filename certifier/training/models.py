@@ -70,19 +70,27 @@ class Training(AppendOnlyModel):
         return f"training {self.number} of {self.system.code}"
 
 
-class Pause(AppendOnlyModel):
-    """A coordinator lets a system learn by itself no more, or again. The newest row holds; no row means it learns."""
+class Act(AppendOnlyModel):
+    """What a coordinator decided about the learning of a system, and why."""
 
-    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="training_pauses", db_index=False)
     number = models.PositiveIntegerField(help_text="1, 2, 3 … of the system")
-    is_paused = models.BooleanField()
     reason = models.TextField()
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     by_name = models.CharField(max_length=150)
     at = models.DateTimeField()
 
     class Meta(AppendOnlyModel.Meta):
+        abstract = True
         ordering = ["id"]
+
+
+class Pause(Act):
+    """A coordinator lets a system learn by itself no more, or again. The newest row holds; no row means it learns."""
+
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="training_pauses", db_index=False)
+    is_paused = models.BooleanField()
+
+    class Meta(Act.Meta):
         constraints = [
             models.UniqueConstraint(fields=["system", "number"], name="one_training_pause_after_another"),
         ]
@@ -91,19 +99,13 @@ class Pause(AppendOnlyModel):
         return f"{self.system_id} {'pauses' if self.is_paused else 'learns again'}"
 
 
-class RecipeChoice(AppendOnlyModel):
+class RecipeChoice(Act):
     """What the models of a system are made of from now on. The newest row holds; no row means the standard recipe."""
 
     system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="recipe_choices", db_index=False)
-    number = models.PositiveIntegerField(help_text="1, 2, 3 … of the system")
     recipe = models.CharField(max_length=40, help_text="its name in certifier/training/recipes.py")
-    reason = models.TextField()
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    by_name = models.CharField(max_length=150)
-    at = models.DateTimeField()
 
-    class Meta(AppendOnlyModel.Meta):
-        ordering = ["id"]
+    class Meta(Act.Meta):
         constraints = [
             models.UniqueConstraint(fields=["system", "number"], name="one_recipe_choice_after_another"),
         ]
@@ -112,22 +114,16 @@ class RecipeChoice(AppendOnlyModel):
         return f"{self.system_id} {self.recipe}"
 
 
-class LeftOut(AppendOnlyModel):
+class LeftOut(Act):
     """A coordinator lets nothing be learned from some runs of a system, or again. Of a run the newest row that names it
     holds; no row means that it is learned from."""
 
     system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="left_out_runs", db_index=False)
-    number = models.PositiveIntegerField(help_text="1, 2, 3 … of the system")
     first_run = models.PositiveBigIntegerField()
     last_run = models.PositiveBigIntegerField()
     is_left_out = models.BooleanField()
-    reason = models.TextField()
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    by_name = models.CharField(max_length=150)
-    at = models.DateTimeField()
 
-    class Meta(AppendOnlyModel.Meta):
-        ordering = ["id"]
+    class Meta(Act.Meta):
         constraints = [
             models.UniqueConstraint(fields=["system", "number"], name="one_left_out_after_another"),
             models.CheckConstraint(condition=Q(first_run__lte=models.F("last_run")), name="left_out_runs_ascend"),

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import Max
+from django.db.models import Manager, Max
 from django.utils import timezone
 
 from certifier.accounts import permissions
@@ -26,12 +26,13 @@ from certifier.runs.changes import announce
 
 from .errors import BadRuns, PauseConflict, ReasonNeeded, RecipeUnsuited, SameRecipe
 from .gate import Ruling
-from .models import LeftOut, Outcome, Pause, RecipeChoice, Training
+from .models import Act, LeftOut, Outcome, Pause, RecipeChoice, Training
 from .needs import elements_of, lack_of
 from .recipes import chosen_recipe, find_recipe
 from .sample import Plan
 from .selectors import KIND, key_of, pause_of
 
+A = TypeVar("A", bound=Act)
 LONGEST_WORDS = 4_000
 # A run number fits into 63 bits.
 MOST_RUN = 2**63
@@ -108,16 +109,7 @@ def choose_recipe(*, actor: User | None, system: System, recipe: str, reason: st
         lack = lack_of(chosen, system, elements_of(system))
         if lack is not None and lack.is_refused:
             raise RecipeUnsuited(f"{lack.words} Choose another recipe, or send such elements first.")
-        newest = RecipeChoice.objects.filter(system=system).aggregate(newest=Max("number"))["newest"] or 0
-        row = RecipeChoice.objects.create(
-            system=system,
-            number=newest + 1,
-            recipe=chosen.name,
-            reason=reason,
-            by=actor,
-            by_name=unit.actor_name,
-            at=timezone.now(),
-        )
+        row = _act(system.recipe_choices, unit, actor, reason, recipe=chosen.name)
         data = {"system": system.code, "recipe": chosen.name, "before": before.name}
         unit.audit("training.choose_recipe", f"system {system.code}", data | {"reason": reason})
         announce(unit, "training.recipe", data=data)
@@ -139,17 +131,8 @@ def leave_out(
         if not 0 < first_run <= last_run < MOST_RUN:
             raise BadRuns("Give the first and the last run, the first not after the last.", field="first_run")
         _lock(system)
-        newest = LeftOut.objects.filter(system=system).aggregate(newest=Max("number"))["newest"] or 0
-        row = LeftOut.objects.create(
-            system=system,
-            number=newest + 1,
-            first_run=first_run,
-            last_run=last_run,
-            is_left_out=not again,
-            reason=reason,
-            by=actor,
-            by_name=unit.actor_name,
-            at=timezone.now(),
+        row = _act(
+            system.left_out_runs, unit, actor, reason, first_run=first_run, last_run=last_run, is_left_out=not again
         )
         data = {"system": system.code, "first_run": first_run, "last_run": last_run, "left_out": row.is_left_out}
         unit.audit("training.leave_out", f"system {system.code}", data | {"reason": reason})
@@ -167,6 +150,14 @@ def _checked(reason: str) -> str:
     return reason
 
 
+def _act(rows: Manager[A], unit: Unit, actor: User | None, reason: str, **columns: Any) -> A:
+    """The next of its kind among those of a system, whose row is locked."""
+    newest = rows.aggregate(newest=Max("number"))["newest"] or 0
+    return rows.create(
+        number=newest + 1, reason=reason, by=actor, by_name=unit.actor_name, at=timezone.now(), **columns
+    )
+
+
 def _pause(unit: Unit, actor: User | None, system: System, reason: str, *, is_paused: bool) -> Pause:
     permissions.require(permissions.can_train(actor))
     reason = _checked(reason)
@@ -176,16 +167,7 @@ def _pause(unit: Unit, actor: User | None, system: System, reason: str, *, is_pa
         raise PauseConflict(f"{system.code} is paused already, by {now.by_name}.")
     if not is_paused and now is None:
         raise PauseConflict(f"{system.code} is not paused.")
-    newest = Pause.objects.filter(system=system).aggregate(newest=Max("number"))["newest"] or 0
-    row = Pause.objects.create(
-        system=system,
-        number=newest + 1,
-        is_paused=is_paused,
-        reason=reason,
-        by=actor,
-        by_name=unit.actor_name,
-        at=timezone.now(),
-    )
+    row = _act(system.training_pauses, unit, actor, reason, is_paused=is_paused)
     announce(unit, "training.pause", data={"system": system.code, "paused": is_paused})
     return row
 

@@ -37,9 +37,9 @@ def shape_columns(
     """Tables of n lumisections for blocks of one axis, aligned with `conditions`, which are in order of run and
     lumisection.
 
-    Of each block its `shape_features` less their median in the run, and the mean of that over the neighbours, one for
-    each of at most two `windows`. `wanted` names the columns that a model was trained on: what has none among them is
-    not worked out; None for all.
+    Of each block its `shape_features` less what is usual in the run (`within_run`), and the mean of that over the
+    neighbours, one for each of at most two `windows`. `wanted` names the columns that a model was trained on: what has
+    none among them is not worked out; None for all.
     """
     found = []
     for block in blocks:
