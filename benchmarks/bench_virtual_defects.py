@@ -13,7 +13,8 @@ defects in dependency order; slices with an equal answer are joined. `portion` i
 500 times faster than `portion` is not to be had in Python, and the table shows why: "one `|` for every present term" is
 a bare loop over nothing but those operations that any evaluator must do, prepared beforehand, without names, negation
 or bounds. It is the most that a factor can be; ours is about half of it. Many runs side by side in longer integers
-were tried: they take as long, since Python goes through an integer digit by digit.
+were tried: they take as long, since Python goes through an integer digit by digit. So were arrays of numpy over 200
+runs at once: about 130 times faster than `portion`, and two thirds of their time goes into filling them.
 """
 
 from __future__ import annotations

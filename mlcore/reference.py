@@ -128,33 +128,52 @@ class Reference(BaseEstimator):  # type: ignore[misc,no-any-unimported]  # sciki
     def totals_of(self, block: HistogramBlock) -> FloatArray:
         """(n,) entries of each histogram as they would be without the bins that do not fit: the median over groups of
         bins of observed over expected, then the sum over the bins that agree with it. NaN for a missing histogram."""
-        check_is_fitted(self, "layout_")
-        if (block.element, *block.axes) != self.layout_:
-            raise IncompatibleBinning(f"{block.element}: the reference has other axes; fit a new one.")
-        totals = np.full(len(block), np.nan)
-        present = np.flatnonzero(~block.missing)
-        if present.size:
-            counts = np.asarray(block.flat[present], dtype=np.float32)
-            shape = self.spread(block.conditions.select(present), np.ones(present.size))[0]
-            totals[present] = _robust_totals(counts, shape, self.dispersion_ * self.excess_[0])
-        return totals
+        self._check_layout(block)
+        return self._totals(block, self._of_one(block.conditions)[0])
+
+    def against(self, block: HistogramBlock) -> tuple[Floats, Floats, FloatArray]:
+        """What a block is held against: mean and systematic variance of each bin, as `spread` gives them for the totals
+        of the histograms themselves, and those totals (n,), `totals_of` it."""
+        self._check_layout(block)
+        shape, doubt = self._of_one(block.conditions)
+        totals = self._totals(block, shape)
+        mean, variance = self._scaled(shape, doubt, np.maximum(totals, 0.5))
+        return mean, variance, totals
 
     def spread(self, conditions: Conditions, totals: FloatArray) -> tuple[Floats, Floats]:
         """Mean and systematic variance, (n, number of bins), of histograms with these totals; flat and in single
         precision, for those who measure many."""
+        return self._scaled(*self._of_one(conditions), totals)
+
+    def _check_layout(self, block: HistogramBlock) -> None:
+        check_is_fitted(self, "layout_")
+        if (block.element, *block.axes) != self.layout_:
+            raise IncompatibleBinning(f"{block.element}: the reference has other axes; fit a new one.")
+
+    def _totals(self, block: HistogramBlock, shape: Floats) -> FloatArray:
+        totals = np.full(len(block), np.nan)
+        present = np.flatnonzero(~block.missing)
+        if present.size:
+            counts = np.asarray(block.flat[present], dtype=np.float32)
+            totals[present] = _robust_totals(counts, shape[present], self.dispersion_ * self.excess_[0])
+        return totals
+
+    def _of_one(self, conditions: Conditions) -> tuple[Floats, Floats]:
+        """Mean, and the variance from what the coefficients are not known, of histograms whose total is one."""
         design, unknown = self._design(conditions)
-        scale = totals.astype(np.float32)[:, None]
-        squares = (design**2).astype(np.float32)
         mean = design.astype(np.float32) @ self.coefficients_.astype(np.float32)
         np.maximum(mean, self.floor_, out=mean)
-        doubt = squares @ self.uncertainty_.astype(np.float32)
+        doubt = (design**2).astype(np.float32) @ self.uncertainty_.astype(np.float32)
         if unknown.any():
             doubt += unknown.astype(np.float32) @ (self.coefficients_**2).astype(np.float32)
-        mean *= scale
-        doubt *= scale**2
-        linear, square = (np.asarray(self.dispersion_ * part, dtype=np.float32) for part in self.excess_)
-        doubt += mean * (linear + square * mean)
         return mean, doubt
+
+    def _scaled(self, shape: Floats, doubt: Floats, totals: FloatArray) -> tuple[Floats, Floats]:
+        scale = totals.astype(np.float32)[:, None]
+        mean, variance = shape * scale, doubt * scale**2
+        linear, square = (np.asarray(self.dispersion_ * part, dtype=np.float32) for part in self.excess_)
+        variance += mean * (linear + square * mean)
+        return mean, variance
 
     def _fit_columns(self, conditions: Conditions) -> None:
         """Choose conditions that are mostly known and vary, as many as the rows can carry, and their scales."""
@@ -341,12 +360,11 @@ def _robust_totals(counts: Floats, shape: Floats, linear: FloatArray) -> FloatAr
     ratio = np.where(worth, observed / np.where(worth, usual, 1.0), np.nan)
     total = _middle(ratio, worth.sum(axis=1)).astype(np.float64)
     total = np.where(total > 0, total, counts.sum(axis=1) / shape.sum(axis=1))
-    wide = np.sqrt(1.0 + np.maximum(linear, 0.0)).astype(np.float32)
+    most = (REJECT**2 * (1.0 + np.maximum(linear, 0.0))).astype(np.float32)
     for _ in range(2):
         mean = shape * total.astype(np.float32)[:, None]
-        agree = np.abs(counts - mean) < REJECT * wide * np.sqrt(np.maximum(mean, 1.0))
-        inside = np.einsum("ij,ij->i", shape, agree)
-        sums = np.einsum("ij,ij->i", counts, agree)
+        agree = ((counts - mean) ** 2 < most * np.maximum(mean, 1.0)).astype(np.float32)
+        inside, sums = np.einsum("ij,ij->i", shape, agree), np.einsum("ij,ij->i", counts, agree)
         total = np.where(inside > 0.1, sums / np.maximum(inside, 1e-12), total)
     return np.asarray(total, dtype=np.float64)
 

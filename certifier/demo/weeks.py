@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -236,6 +236,11 @@ class Weeks:
                 row = Run.objects.get(number=done.run.number)
                 self.read_by_hand(done.run, row, code, timezone.now())
                 done.looked, done.signed = row.domain, True
+
+    def as_it_stands(self, done: Certified) -> Certified:
+        """With the word of people wherever they have looked by now, and that of the machine elsewhere."""
+        said = all_of(self.reading(done.run, done.system)) & done.looked
+        return replace(done, good=(done.good - done.looked) | (done.looked - said), bad=(done.bad - done.looked) | said)
 
     def _known_cause(self, code: str, week: int) -> int | None:
         """The week in which what is silently wrong with a system began, None where nothing is."""

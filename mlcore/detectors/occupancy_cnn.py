@@ -199,8 +199,7 @@ class OccupancyCnn(Detector):
         image[region] += rng.poisson((factor - 1.0) * np.maximum(usual[region], 0.0))
 
     def _usual(self, data: HistogramBlock) -> tuple[Floats, Floats]:
-        totals = self.reference_.totals_of(data)
-        mean, variance = self.reference_.spread(data.conditions, np.maximum(totals, 0.5))
+        mean, variance, _ = self.reference_.against(data)
         shape = (len(data), *data.bins)
         return self._planes(mean.reshape(shape)), self._planes(variance.reshape(shape))
 

@@ -49,15 +49,16 @@ def pulls_of(counts: Floats, mean: Floats, variance: Floats) -> Floats:
 def _sparse_pulls(effective: Floats, ratio: Floats, otherwise: Floats) -> Floats:
     k = effective.astype(np.float64)
     hits = k * ratio
-    # Most sparse bins are empty, which takes no incomplete gamma function; of the others only the smaller tail is
-    # worked out twice over.
+    # Empty bins take no incomplete gamma function, of the others the smaller tail is worked out. Half the probability of
+    # the count itself belongs to it: Q(h + 1) = Q(h) + P(count), so one function is enough for each tail.
     below = np.exp(-k) / 2
     some = np.flatnonzero(hits > 0)
     h, m = np.maximum(hits[some], 1e-12), k[some]
-    below[some] = (special.gammaincc(hits[some] + 1, m) + special.gammaincc(h, m)) / 2
+    half = np.exp(h * np.log(m) - m - special.gammaln(h + 1)) / 2
+    below[some] = special.gammaincc(h, m) + half
     deviate = special.ndtri(below)
     high = np.flatnonzero(below[some] >= 0.5)
-    above = (special.gammainc(hits[some][high] + 1, m[high]) + special.gammainc(h[high], m[high])) / 2
+    above = special.gammainc(h[high] + 1, m[high]) + half[high]
     deviate[some[high]] = -special.ndtri(above)
     return np.where(np.abs(deviate) < 7.0, deviate, otherwise)
 
@@ -106,8 +107,7 @@ class Pulls(Detector):
 
     def _pulls(self, block: HistogramBlock) -> tuple[Floats, FloatArray]:
         """Flat pulls against the reference scaled to each histogram's own robust total, and those totals."""
-        totals = self.reference_.totals_of(block)
-        mean, variance = self.reference_.spread(block.conditions, np.maximum(totals, 0.5))
+        mean, variance, totals = self.reference_.against(block)
         return pulls_of(np.asarray(block.flat, dtype=np.float32), mean, variance), totals
 
     def _fit(self, data: HistogramBlock, labels: npt.NDArray[np.int64] | None, weights: FloatArray | None) -> None:

@@ -164,8 +164,8 @@ class Scan(Detector):
         before = [_Past.empty(bins) for _ in self.kernels_]
         for start in range(0, len(data), step):
             part = data.select(slice(start, start + step))
-            totals = np.maximum(self.reference_.totals_of(part), 0.5)
-            residual = np.asarray(part.flat, dtype=np.float32) - self.reference_.spread(part.conditions, totals)[0]
+            mean, _, totals = self.reference_.against(part)
+            residual, totals = np.asarray(part.flat, dtype=np.float32) - mean, np.maximum(totals, 0.5)
             maps = residual.reshape(-1, *self.reference_.bins_)
             result = _Part.empty(len(part), len(self.stacks_), len(self.kernels_))
             for kernel, bands in enumerate(self.bands_):

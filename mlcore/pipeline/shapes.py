@@ -41,7 +41,8 @@ def shape_columns(
     neighbours, one for each of at most two `windows`. `wanted` names the columns that a model was trained on: what has
     none among them is not worked out; None for all.
     """
-    found = []
+    found: list[FeatureTable] = []
+    lined: list[tuple[FeatureTable, set[str]]] = []
     for block in blocks:
         element = f"{block.element}:"
         named = [name for name in wanted or () if element in name]
@@ -52,11 +53,17 @@ def shape_columns(
             found.append(_called(AS_THEY_ARE, table, table.values))
         kinds = {prefix for prefix in (WITHIN, AROUND, FAR) if any(name.startswith(prefix + element) for name in named)}
         if wanted is None or kinds:
-            off = within_run(table.values, conditions)
-            found.append(_called(WITHIN, table, off))
-            for prefix, mean, window in zip((AROUND, FAR), (around, far_around), windows, strict=False):
-                if wanted is None or prefix in kinds:
-                    found.append(_called(prefix, table, mean(off, conditions, window)))
+            lined.append((table, kinds))
+    if not lined:
+        return found
+    # All blocks at once: a line for each run takes as long for hundreds of columns as for a few.
+    together = within_run(np.hstack([table.values for table, _ in lined]), conditions)
+    ends = np.cumsum([table.values.shape[1] for table, _ in lined])
+    for (table, kinds), off in zip(lined, np.split(together, ends[:-1], axis=1), strict=True):
+        found.append(_called(WITHIN, table, off))
+        for prefix, mean, window in zip((AROUND, FAR), (around, far_around), windows, strict=False):
+            if wanted is None or prefix in kinds:
+                found.append(_called(prefix, table, mean(off, conditions, window)))
     return found
 
 
@@ -121,11 +128,14 @@ def _slopes(values: FloatArray, seen: BoolArray, along: FloatArray) -> FloatArra
 
 def _medians(values: FloatArray, seen: BoolArray) -> FloatArray:
     """(k,) of the known values of each column; NaN where none is known."""
-    if seen.all():  # ten times as fast
+    if seen.all():
         return np.asarray(np.median(values, axis=0))
-    found, some = np.full(values.shape[1], np.nan), seen.any(axis=0)
-    found[some] = np.nanmedian(np.where(seen[:, some], values[:, some], np.nan), axis=0)
-    return found
+    # numpy's own for values that may be missing takes several times as long.
+    ordered, count = np.sort(np.where(seen, values, np.inf), axis=0), seen.sum(axis=0)
+    low, high = (
+        np.take_along_axis(ordered, place[None], axis=0)[0] for place in ((count - 1) // 2, count // 2 % len(seen))
+    )
+    return np.where(count > 0, (low + high) / 2.0, np.nan)
 
 
 def _called(prefix: str, table: FeatureTable, values: FloatArray) -> FeatureTable:
