@@ -21,6 +21,7 @@ from certifier.review.intake import find_items
 from certifier.review.models import Claim, Item, Kind
 from certifier.review.sampling import Sampler
 from tests import cast
+from tests.precert import champions
 from tests.web.experiment import part, words
 
 from .queue_world import NOISE, RUN, F, champion, define, score, take
@@ -175,6 +176,21 @@ def test_the_administration_pages_leave_it_out(blind: Blind, page: Page, ova: Us
     claims.claim(actor=ova, item=blind.item)
     assert "0 findings" in client.get("/admin/precert/finding/?verdict__exact=bad").content.decode()
     assert "0 scorings" in client.get("/admin/precert/scoring/").content.decode()
+
+
+def test_nor_what_the_champion_expected_of_its_elements(
+    lar: System, page: Page, ada: User, amy: User, settings: Any
+) -> None:
+    settings.REVIEW_BLIND_SHARE = 1.0
+    version, dataset = champions.champion(lar, champions.few_rates(), {"name": "rates", "quantities": True})
+    score(version, dataset, F("5", "bad"))
+    find_items()
+    claims.claim(actor=ada, item=Item.objects.get())
+    address = f"/histograms/champion/{dataset.run.number}/{champions.FEW[0]}/"
+    hers, others = (words(page(each).get(address).content.decode()) for each in (ada, amy))
+    assert "Hidden from you until" in hers
+    assert "Work it out" not in hers
+    assert "Work it out" in others
 
 
 def test_nothing_else_is_hidden(held: Blind, pixel: System, ada: User, chi: User) -> None:

@@ -13,6 +13,7 @@ from certifier.accounts.models import User
 from certifier.lumi import LumiSet
 from certifier.monitoring.models import Element
 from certifier.precert import looks, services
+from certifier.precert.hiding import Hidden, hidden_from
 from certifier.precert.looks import ERRORS, FORECAST, READINGS, Asked
 from certifier.precert.models import ModelVersion
 from certifier.precert.selectors import champion_of
@@ -29,21 +30,30 @@ EVERY_S: Final = 2
 
 
 class ChampionLook:
-    def __init__(self, looking: Looking, element: Element, version: ModelVersion, what: str) -> None:
+    """`hidden` says why there is nothing to see for whoever holds an item of this run and system without its verdict:
+    what lies outside a forecast is a verdict in other words."""
+
+    def __init__(
+        self, looking: Looking, element: Element, version: ModelVersion, what: str, hidden: Hidden | None
+    ) -> None:
         self.looking = looking
         self.element = element
         self.version = version
         self.what = what
+        self.hidden = hidden
         self.every = EVERY_S
 
     @classmethod
-    def of(cls, looking: Looking, element: Element) -> ChampionLook | None:
-        """None where there is no champion that knows more of this element than a score."""
+    def of(cls, looking: Looking, element: Element, viewer: Any) -> ChampionLook | None:
+        """For this person. None where there is no champion that knows more of this element than a score."""
         if looking.dataset is None or element.system is None or element.path not in looking.by_path:
             return None
         champion = champion_of(element.system)
         what = looks.what_of(champion, element) if champion is not None else ""
-        return cls(looking, element, champion, what) if champion is not None and what else None
+        if champion is None or not what:
+            return None
+        hidden = hidden_from(viewer, [looking.run.pk]).get((looking.run.pk, element.system.pk))
+        return cls(looking, element, champion, what, hidden)
 
     @property
     def title(self) -> str:

@@ -70,7 +70,7 @@ def element(request: HttpRequest, number: int, path: str) -> HttpResponse:
         "page": page,
         "run": looking.run,
         "kept": kept(request, *KEPT),
-        "champion": ChampionLook.of(looking, page.element),
+        "champion": ChampionLook.of(looking, page.element, request.user),
     }
     if wants_part(request, ELEMENT):
         return varied(render(request, "histograms/_element.html", context))
@@ -83,7 +83,7 @@ def champion(request: HttpRequest, number: int, path: str) -> HttpResponse:
     """What the champion expects of an element in a run: asked for here, worked out by a worker, looked after here."""
     permissions.require(permissions.can_view(request.user))
     looking = Looking(number, Options.of(request.GET))
-    look = ChampionLook.of(looking, looking.element(path).element)
+    look = ChampionLook.of(looking, looking.element(path).element, request.user)
     if look is None:
         raise Http404(f"No champion has more to say of {path} in run {number} than its verdicts.")
     if request.method == "POST":
