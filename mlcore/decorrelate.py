@@ -1,11 +1,12 @@
-"""Scores that say nothing about luminosity: distance correlation, and a net trained against an adversary.
+"""Scores that say nothing about luminosity: a net trained against an adversary, and the scale of good lumisections.
 
-Source: arXiv:1611.01046 (learning to pivot with adversarial networks); distance correlation, Ann. Stat. 35 (2007) 2769.
+Source: arXiv:1611.01046 (learning to pivot with adversarial networks). What is left is told by `distance_correlation`.
 """
 
 # ruff: noqa: N803  # X is what scikit-learn calls it
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -15,43 +16,13 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from .conditions import FloatArray
+from .dependence import distance_correlation
+from .detectors.base import check_weights
 from .errors import BadLabels, MlcoreError, ShapeError, TooFewData
 
-#: more rows than this say the same, at quadratic cost
-_MOST = 2_000
+__all__ = ["AdversarialClassifier", "FlatScore", "distance_correlation"]
+
 _BINS = 8
-
-
-def distance_correlation(x: npt.ArrayLike, y: npt.ArrayLike, *, random_state: int = 0) -> float:
-    """How far two columns of n numbers depend on each other, in whatever way: 0 for independent, 1 for a line.
-
-    The unbiased estimate (U-centred), whose root is taken with its sign, so that independent columns scatter around 0.
-    Rows where one is NaN are left out; of more than 2,000, so many are drawn. Raises ShapeError, TooFewData.
-    """
-    one, two = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if one.ndim != 1 or one.shape != two.shape:
-        raise ShapeError(f"two columns of the same length are compared, not {one.shape} and {two.shape}.")
-    known = np.isfinite(one) & np.isfinite(two)
-    one, two = one[known], two[known]
-    if len(one) < 10:
-        raise TooFewData(f"{len(one)} rows are too few for a distance correlation.")
-    if len(one) > _MOST:
-        rows = np.random.default_rng(random_state).permutation(len(one))[:_MOST]
-        one, two = one[rows], two[rows]
-    first, second = _centred(one), _centred(two)
-    both = float((first * second).sum())
-    size = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    ratio = both / size if size > 0 else 0.0
-    return float(np.sign(ratio) * np.sqrt(abs(ratio)))
-
-
-def _centred(x: FloatArray) -> FloatArray:
-    n = len(x)
-    distance = np.abs(x[:, None] - x[None, :])
-    rows = distance.sum(axis=1) / (n - 2)
-    centred = distance - rows[:, None] - rows[None, :] + distance.sum() / ((n - 1) * (n - 2))
-    np.fill_diagonal(centred, 0.0)
-    return np.asarray(centred)
 
 
 class AdversarialClassifier(BaseEstimator):  # type: ignore[misc,no-any-unimported]  # scikit-learn has no types
@@ -65,8 +36,8 @@ class AdversarialClassifier(BaseEstimator):  # type: ignore[misc,no-any-unimport
     strength : of the adversary; 0 is a plain net.
     hidden : widths of the net; epochs, batch_size, learning_rate : of Adam; random_state : of everything.
 
-    `fit(X, y, against)`: X (n, f) finite, y (n,) 0 and 1, against (n,) the luminosity. `decision_function` is higher
-    for bad.
+    `fit(X, y, against, weights)`: X (n, f) finite, y (n,) 0 and 1, against (n,) the luminosity, weights (n,) how far
+    each label is believed, all alike when None. `decision_function` is higher for bad.
     """
 
     def __init__(
@@ -86,43 +57,54 @@ class AdversarialClassifier(BaseEstimator):  # type: ignore[misc,no-any-unimport
         self.learning_rate = learning_rate
         self.random_state = random_state
 
-    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, against: npt.ArrayLike) -> Self:
+    def fit(
+        self, X: npt.ArrayLike, y: npt.ArrayLike, against: npt.ArrayLike, weights: npt.ArrayLike | None = None
+    ) -> Self:
         """Raises ShapeError, BadLabels, TooFewData and MlcoreError for what is not finite."""
         inputs, labels, nuisance = _checked(X, y, against)
+        given = check_weights(weights, len(labels))
+        # Their mean is 1, so that they change what counts and not how fast is learned.
+        trust = np.ones(len(labels)) if given is None else given / given.mean()
         self.middle_, self.width_ = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), 1e-9)
         edges = np.quantile(nuisance[labels == 0], np.linspace(0, 1, _BINS + 1)[1:-1])
-        target = torch.from_numpy(np.searchsorted(edges, nuisance))
-        x = torch.from_numpy(((inputs - self.middle_) / self.width_).astype(np.float32))
-        truth = torch.from_numpy(labels.astype(np.float32))
+        told = _Told(
+            torch.from_numpy(((inputs - self.middle_) / self.width_).astype(np.float32)),
+            torch.from_numpy(labels.astype(np.float32)),
+            torch.from_numpy(np.searchsorted(edges, nuisance)),
+            torch.from_numpy(trust.astype(np.float32)),
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
             self.net_ = _net(inputs.shape[1], self.hidden)
-            self._train(x, truth, target)
+            self._train(told)
         return self
 
-    def _train(self, x: torch.Tensor, truth: torch.Tensor, target: torch.Tensor) -> None:
+    def _train(self, told: _Told) -> None:
+        x, truth, trust = told.x, told.truth, told.trust
         adversary = nn.Sequential(nn.Linear(1, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, _BINS))
         mine = torch.optim.Adam(self.net_.parameters(), lr=self.learning_rate)
         theirs = torch.optim.Adam(adversary.parameters(), lr=3 * self.learning_rate)
-        weight = float((truth == 0).sum() / max(float((truth == 1).sum()), 1.0))
-        right = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weight))
-        guess = nn.CrossEntropyLoss()
+        weight = float(trust[truth == 0].sum() / max(float(trust[truth == 1].sum()), 1.0))
+        right = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weight), reduction="none")
+        guess = nn.CrossEntropyLoss(reduction="none")
         for epoch in range(self.epochs):
             strength = self.strength * min(1.0, 2.0 * epoch / max(self.epochs, 1))
             for rows in torch.split(torch.randperm(len(x)), self.batch_size):
                 good = rows[truth[rows] == 0]
                 if len(good) < 2:
                     continue
+                bin_, believed = told.bins[good], trust[good]
                 if strength > 0:
+                    seen = _flat(self.net_(x[good]).detach())
                     for _ in range(2):
                         theirs.zero_grad()
-                        guess(adversary(_flat(self.net_(x[good]).detach())), target[good]).backward()
+                        torch.autograd.backward((believed * guess(adversary(seen), bin_)).mean())
                         theirs.step()
                 mine.zero_grad()
-                loss = right(self.net_(x[rows])[:, 0], truth[rows])
+                loss = (trust[rows] * right(self.net_(x[rows])[:, 0], truth[rows])).mean()
                 if strength > 0:
-                    loss = loss - strength * guess(adversary(_flat(self.net_(x[good]))), target[good])
-                loss.backward()
+                    loss = loss - strength * (believed * guess(adversary(_flat(self.net_(x[good]))), bin_)).mean()
+                torch.autograd.backward(loss)
                 mine.step()
         self.net_.eval()
 
@@ -137,6 +119,27 @@ class AdversarialClassifier(BaseEstimator):  # type: ignore[misc,no-any-unimport
             scaled = ((inputs[rows] - self.middle_) / self.width_).astype(np.float32)
             found[rows] = self.net_(torch.from_numpy(scaled))[:, 0].double().numpy()
         return found
+
+    def to_state(self) -> dict[str, Any]:
+        """What was learned, for `mlcore.artifacts`; the weights of the net are tensors by name."""
+        return {"middle_": self.middle_, "width_": self.width_, "tensors": dict(self.net_.state_dict())}
+
+    def from_state(self, state: dict[str, Any]) -> Self:
+        self.middle_, self.width_ = state["middle_"], state["width_"]
+        self.net_ = _net(len(self.middle_), self.hidden)
+        self.net_.load_state_dict(state["tensors"])
+        self.net_.eval()
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """What is learned from: columns, labels, bins of luminosity, and how far each label is believed."""
+
+    x: torch.Tensor
+    truth: torch.Tensor
+    bins: torch.Tensor
+    trust: torch.Tensor
 
 
 def _net(columns: int, hidden: tuple[int, ...]) -> nn.Sequential:
@@ -178,9 +181,10 @@ class FlatScore:
         """(n,) scores on the common scale; beyond what was seen by its shift at the end. NaN where either is NaN."""
         score, nuisance = np.asarray(scores, dtype=np.float64), np.asarray(against, dtype=np.float64)
         found = np.full(score.shape, np.nan)
-        for row in np.flatnonzero(np.isfinite(score) & np.isfinite(nuisance)):
-            curve = np.array([np.interp(nuisance[row], self.places_, level) for level in self.curves_.T])
-            curve = np.maximum.accumulate(curve)
+        rows = np.flatnonzero(np.isfinite(score) & np.isfinite(nuisance))
+        levels = [np.interp(nuisance[rows], self.places_, level) for level in self.curves_.T]
+        curves = np.maximum.accumulate(np.column_stack(levels), axis=1)
+        for row, curve in zip(rows, curves, strict=True):
             inside = np.interp(score[row], curve, self.usual_)
             found[row] = inside + min(score[row] - curve[0], 0.0) + max(score[row] - curve[-1], 0.0)
         return found
