@@ -1,4 +1,4 @@
-"""What a system must have for a recipe: in words, and as a question to its elements.
+"""What a system must have for a recipe: in words, as a question to its elements, and whether its runs need luminosity.
 
 A recipe of which no detector would find anything to look at is refused; one that would only leave out what it is chosen
 for says so, and can be chosen: the elements may come with the next run.
@@ -10,8 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from django.db.models import Q
+
 from certifier.accounts.models import System
-from certifier.monitoring.models import Element
+from certifier.monitoring.models import Element, Part
+from certifier.runs.models import Lumisection
 
 if TYPE_CHECKING:
     from .recipes import NamedRecipe
@@ -19,10 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Needs:
-    """`met` : whether elements are what the recipe is made for."""
+    """`met` : whether elements are what the recipe is made for. `luminosity` : whether nothing could be learned of runs
+    without it."""
 
     words: str
     met: Callable[[Sequence[Element]], bool]
+    luminosity: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ def _objects(elements: Sequence[Element]) -> bool:
 
 ANY: Final = Needs("histograms of any kind", _some(lambda each: not each.is_quantity))
 MAPS: Final = Needs("histograms of two axes", _some(lambda each: len(each.axes) == 2 and not each.is_quantity))
+LUMINOSITY: Final = Needs(f"{ANY.words}, and luminosity or pile-up of its runs", ANY.met, luminosity=True)
 SEVERAL: Final = Needs("several histograms of one axis", _some(_is_line, least=2))
 OBJECTS: Final = Needs("histograms of several physics objects", _objects)
 QUANTITIES: Final = Needs(
@@ -74,9 +80,19 @@ def elements_of(system: System) -> list[Element]:
 def lack_of(recipe: NamedRecipe, system: System, elements: Sequence[Element]) -> Lack | None:
     """What a system with these elements lacks for a recipe; None where it has everything."""
     if recipe.needs.met(elements):
-        return None
+        if not recipe.needs.luminosity or _luminosity_is_known(system):
+            return None
+        missing = "luminosity or pile-up of any run with histograms"
+        return Lack(f"{system.code} lacks {missing}, so there would be nothing to learn.", is_refused=True)
     if not elements:
         return Lack(f"{system.code} has no element yet; this recipe needs {recipe.needs.words}.", is_refused=False)
     is_refused = not any(recipe.looks_at(each) for each in elements)
     rest = "so there would be nothing to learn" if is_refused else "so it would look at the other elements only"
     return Lack(f"{system.code} lacks {recipe.needs.words}, {rest}.", is_refused)
+
+
+def _luminosity_is_known(system: System) -> bool:
+    """Of some lumisection of a run in which the system has histograms, luminosity or pile-up."""
+    runs = Part.objects.filter(element__system=system).order_by().values("dataset__run")
+    known = Q(recorded_inv_nb__isnull=False) | Q(pileup__isnull=False)
+    return Lumisection.objects.filter(known, run__in=runs).exists()

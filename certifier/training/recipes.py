@@ -19,7 +19,7 @@ from certifier.precert.looks import looks_at
 
 from .errors import RecipeNotFound
 from .models import RecipeChoice
-from .needs import ANY, MAPS, OBJECTS, QUANTITIES, SEVERAL, SIGNALS, TIMES, WIRES, Needs
+from .needs import ANY, LUMINOSITY, MAPS, OBJECTS, QUANTITIES, SEVERAL, SIGNALS, TIMES, WIRES, Needs
 
 STANDARD: Final = "standard"
 
@@ -187,7 +187,8 @@ RECIPES: Final[tuple[NamedRecipe, ...]] = (
         name="drift-tubes",
         title="Layers of drift tubes",
         words=(
-            "Each layer of wires by itself: regions that do not fit to what is smooth about it. And the layers of a "
+            "Each layer of wires by itself: regions that do not fit to what is smooth about it, and a small "
+            "convolutional network that has seen faulty ones, as soon as there are labels enough. And the layers of a "
             "chamber against each other: one that sees less than the others let one expect. Boosted trees above."
         ),
         needs=WIRES,
@@ -196,6 +197,8 @@ RECIPES: Final[tuple[NamedRecipe, ...]] = (
             "detectors": [
                 _detector("layer_scan", axes=1),
                 _detector("layer_scan", axes=2),
+                _detector("layer_cnn", axes=1),
+                _detector("layer_cnn", axes=2),
                 _detector("chamber_layers", axes=2),
             ]
         },
@@ -212,6 +215,18 @@ RECIPES: Final[tuple[NamedRecipe, ...]] = (
         config={
             "detectors": [_detector("ring_map", axes=2), _detector("timing_map", axes=3), _detector("pulls", axes=1)]
         },
+    ),
+    NamedRecipe(
+        name="flat-in-luminosity",
+        title="Flat in luminosity",
+        words=(
+            "A network that learns against an adversary, who tries to tell luminosity from its answer, and a score "
+            "on the scale of good data of the same luminosity: what it certifies is no choice of it, even where "
+            "faults come with much or little of it."
+        ),
+        needs=LUMINOSITY,
+        source="arXiv:1611.01046",
+        config={"classifier": "decorrelated"},
     ),
     NamedRecipe(
         name="no-labels",

@@ -96,7 +96,8 @@ def choose_recipe(*, actor: User | None, system: System, recipe: str, reason: st
     """Let the models of a system be made by another recipe from its next training on, for a reason; coordinators.
 
     Its champion stays until a model of the new recipe passes the gate. Raises RecipeNotFound, SameRecipe, ReasonNeeded,
-    and RecipeUnsuited where none of the system's elements is what the recipe looks at.
+    and RecipeUnsuited where none of the system's elements is what the recipe looks at, or no run has the luminosity
+    that it needs.
     """
     with unit_of_work(actor) as unit:
         permissions.require(permissions.can_train(actor))
@@ -108,7 +109,7 @@ def choose_recipe(*, actor: User | None, system: System, recipe: str, reason: st
             raise SameRecipe(f"{system.code} has the recipe “{chosen.title}” already.")
         lack = lack_of(chosen, system, elements_of(system))
         if lack is not None and lack.is_refused:
-            raise RecipeUnsuited(f"{lack.words} Choose another recipe, or send such elements first.")
+            raise RecipeUnsuited(f"{lack.words} Choose another recipe, or send what is lacking first.")
         row = _act(system.recipe_choices, unit, actor, reason, recipe=chosen.name)
         data = {"system": system.code, "recipe": chosen.name, "before": before.name}
         unit.audit("training.choose_recipe", f"system {system.code}", data | {"reason": reason})

@@ -1,4 +1,5 @@
-"""Small seasons of the systems that have recipes of their own: trigger rates, slow control, maps, times of hits, wires.
+"""Small seasons of the systems that have recipes of their own: trigger rates, slow control, maps, times of hits, wires,
+jets whose faults follow luminosity.
 
 What is seen is drawn by mlcore.simulate with its truth; runs, histograms, defects and signatures go through the
 services that people's pages call. Of the last runs of a season nothing is signed: they are there to be scored.
@@ -27,6 +28,8 @@ from mlcore.simulate.drift_chambers import ChamberLaw, chamber_sample
 from mlcore.simulate.drift_tubes import LayerLaw, layer_sample
 from mlcore.simulate.endcaps import SECTORS, ClockModel, endcap_towers, sector
 from mlcore.simulate.maps import OccupancyModel, hadronic_barrel
+from mlcore.simulate.shape_faults import Spike
+from mlcore.simulate.shapes import ClusterCharge, DetectorState
 
 DATASET = "express_express"
 
@@ -141,6 +144,29 @@ def endcaps(seed: int = 3, *, run_count: int = 24, length: int = 12) -> Taken:
     return Taken([occupancy, times], labels)
 
 
+def jets(seed: int = 3, *, run_count: int = 28, length: int = 20, left: int = 4) -> Taken:
+    """Energies of jets, measured the worse the more collisions there are. A tower turns hot where luminosity is high,
+    at the beginning of runs; in the last ones, of which nobody has said anything, at their end."""
+    rng, n = np.random.default_rng([seed, 8]), run_count * length
+    luminosity = np.outer(rng.uniform(420.0, 520.0, run_count), np.linspace(1.0, 0.4, length)).ravel()
+    conditions = Conditions(
+        np.repeat(np.arange(1, run_count + 1), length), np.tile(np.arange(1, length + 1), run_count),
+        luminosity=luminosity, pileup=luminosity / 10.0, events=np.full(n, 600.0),
+    )  # fmt: skip
+    axis = Axis.regular("energy", 30, 0.0, 200.0, unit="GeV")
+    model = ClusterCharge(element="Jets/energy", axis=axis, physics_object="jets", most_probable=60.0)
+    nominal = DetectorState.nominal(conditions)
+    state = replace(nominal, gain=1.0 + 0.01 * (luminosity / 500.0) ** 2 * rng.standard_normal(n))
+    labels = np.zeros(n, dtype=int)
+    for run in range(run_count):
+        early = run < run_count - left
+        first = run * length + int(rng.integers(0, 5) if early else rng.integers(11, 16))
+        labels[first : first + 4] = 1
+    hot = Spike(axis=axis, bin=20, share=0.03)
+    expected = hot.apply(model.expected(conditions, state=state), labels == 1, rng)
+    return Taken([model.draw(conditions, rng, expected=expected, state=state)], labels)
+
+
 SEASONS: dict[str, Callable[[], Taken]] = {
     "rates": rates,
     "pulses": pulses,
@@ -148,6 +174,7 @@ SEASONS: dict[str, Callable[[], Taken]] = {
     "hot-and-dead": maps,
     "drift-tubes": drift_tubes,
     "endcaps": endcaps,
+    "flat-in-luminosity": jets,
 }
 
 

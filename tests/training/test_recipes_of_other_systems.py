@@ -4,6 +4,7 @@ planted; a system that has nothing for a recipe is told so."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -16,11 +17,13 @@ from certifier.audit.models import AuditEvent
 from certifier.monitoring.models import Element
 from certifier.precert.looks import looks_at
 from certifier.precert.scoring import score_dataset
+from certifier.runs import services as runs
 from certifier.training import services
 from certifier.training.errors import RecipeUnsuited
 from certifier.training.models import Outcome, RecipeChoice
 from certifier.training.needs import elements_of, lack_of
 from certifier.training.recipes import BY_NAME, RECIPES
+from mlcore.conditions import Conditions
 from mlcore.evaluate import auc
 from mlcore.pipeline import DetectorConfig
 from tests.training import other_systems, world
@@ -52,9 +55,11 @@ def test_it_learns_is_promoted_and_finds_what_was_planted(lar: System, chi: User
     assert training.outcome == Outcome.PROMOTED, training.words
     made = training.challenger
     assert made is not None
-    assert [each["name"] for each in made.manifest["config"]["detectors"]] == [
-        each["name"] for each in BY_NAME[name].config["detectors"]
+    config, asked = made.manifest["config"], BY_NAME[name].config
+    assert [each["name"] for each in config["detectors"]] == [
+        each["name"] for each in asked.get("detectors", config["detectors"])
     ]
+    assert config["classifier"] == asked.get("classifier", "boosting")
     done = [(score_dataset(made, dataset), bad) for dataset, bad in waiting]
     assert all(not scoring.unscored for scoring, _ in done)
     scores = np.concatenate([scoring.scores for scoring, _ in done])
@@ -121,6 +126,18 @@ def test_one_that_would_leave_out_what_it_is_for_says_so_and_can_be_chosen(lar: 
     assert refused.status_code == 422
     assert "nothing to learn" in refused.content.decode()
     assert _choose(lar, chi, "map-autoencoder").recipe == "map-autoencoder"
+
+
+def test_without_luminosity_of_any_run_what_needs_it_is_refused(lar: System, chi: User, page: Page) -> None:
+    taken = other_systems.jets(run_count=2)
+    bare = Conditions(taken.conditions.run, taken.conditions.lumisection)
+    other_systems.live(lar, other_systems.Taken([replace(taken.blocks[0], conditions=bare)], taken.labels), left=0)
+    with pytest.raises(RecipeUnsuited, match=r"luminosity or pile-up of any run.*send what is lacking"):
+        _choose(lar, chi, "flat-in-luminosity")
+    text = page(chi).get("/training/LAR/recipe/").content.decode()
+    assert 'value="flat-in-luminosity" required aria-labelledby="name-flat-in-luminosity" disabled' in text
+    runs.put_lumisections(actor=None, run=1, columns={"pileup": [30.0] * 20})
+    assert _choose(lar, chi, "flat-in-luminosity").recipe == "flat-in-luminosity"
 
 
 def test_before_the_first_histogram_anything_can_be_chosen(lar: System, chi: User, page: Page) -> None:
