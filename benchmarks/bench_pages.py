@@ -9,6 +9,10 @@ Weight is what a browser that sees the page for the first time fetches: the page
 with Plotly and without. Target: p95 below 200 ms, weight below 600 kB with Plotly, and below 120 kB where a page has no
 plot.
 
+Some pages remember what they worked out until the feed tells of something new (`certifier.runs.remembering`). They are
+also asked right after somebody has entered a defect and changed a run, which makes all of it old; these lines say how
+long whoever is first then waits, and have no target.
+
 Beside it, on the same server: `healthz`, which is what the way through gunicorn and Django costs by itself.
 """
 
@@ -38,6 +42,11 @@ RUNS, LUMISECTIONS, ENTRIES, FIRST_RUN = 300, 1000, 100, 360_001
 QUICK_RUNS = 30
 TARGET_MS, PLOT_KB, PLAIN_KB = 200.0, 600, 120
 REQUESTS, QUICK_REQUESTS, WARM_UP = 40, 8, 3
+REMEMBERING = (
+    "/reports/weekly/", "/defects/seen/?defect=LAR_DATACORRUPT", "/defects/seen/?defect=PHYS_ALL_GOOD",
+    "/good-runs/build/?require=PHYS_ALL_GOOD", "/review/agreement/",
+)  # fmt: skip
+ROUNDS = 8
 LOADED = re.compile(r'(?:src|href|data-plotly)="(/static/[^"]+)"')
 PAGES = (
     "/", "/runs/", "/runs/?mine=1", f"/runs/{FIRST_RUN + 7}/", "/runs/350479/", "/runs/350479/history/?ls=100-140",
@@ -85,6 +94,7 @@ def prepare(count: int, seed: int) -> dict[str, Any]:
     from django.test import Client
 
     from certifier.accounts.models import User
+    from certifier.accounts.services import create_token
     from certifier.goodruns.summaries import refresh_summaries
 
     call_command("load_demo", verbosity=0, stdout=sys.stderr)
@@ -95,7 +105,8 @@ def prepare(count: int, seed: int) -> dict[str, Any]:
     refresh_summaries()
     client = Client()
     client.force_login(User.objects.get(username="ada"))
-    return {"cookie": client.cookies["sessionid"].value}
+    _, key = create_token(actor=None, user=User.objects.get(username="ova"), name="bench")
+    return {"cookie": client.cookies["sessionid"].value, "token": key}
 
 
 def _runs(count: int, chance: random.Random) -> list[int]:
@@ -169,9 +180,10 @@ def _signatures(keys: list[int], chance: random.Random) -> None:
 
 
 class Browser:
-    """One kept connection that takes gzip; scripts and styles are fetched once."""
+    """One kept connection that takes gzip; scripts and styles are fetched once. The token is that of a script."""
 
-    def __init__(self, server: Server, cookie: str) -> None:
+    def __init__(self, server: Server, cookie: str, token: str) -> None:
+        self.token = token
         self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
         self.headers = {"Cookie": f"sessionid={cookie}", "Accept-Encoding": "gzip"}
         self.fetched: dict[str, int] = {}
@@ -186,6 +198,20 @@ class Browser:
         if answer.status != 200:
             raise RuntimeError(f"{path}: {answer.status} {body[:200]!r}")
         return took, body, answer.headers.get("Content-Encoding") == "gzip"
+
+    def change(self, number: int) -> None:
+        """Enter a defect and change a run, as a script does. Raises RuntimeError."""
+        entry = {"defect": "LAR_DATACORRUPT", "run": FIRST_RUN, "lumisections": str(number + 1), "comment": "seen"}
+        self._send("POST", "/api/v1/defect-entries/", {"entries": [entry]})
+        self._send("PUT", f"/api/v1/runs/{FIRST_RUN}/", {"attributes": {"round": number}})
+
+    def _send(self, method: str, path: str, sent: Any) -> None:
+        headers = {"Authorization": f"Token {self.token}", "Content-Type": "application/json"}
+        self.connection.request(method, path, body=json.dumps(sent), headers=headers)
+        answer = self.connection.getresponse()
+        body = answer.read()
+        if answer.status not in (200, 201):
+            raise RuntimeError(f"{method} {path}: {answer.status} {body[:200]!r}")
 
     def weight(self, body: bytes, *, packed: bool) -> tuple[int, bool]:
         """Bytes of the page with all that it loads, and whether it draws a plot: Plotly comes only with one."""
@@ -212,6 +238,20 @@ def measured(database: str, browser: Browser, path: str, times: int, target: flo
     return Line(database, path, statistics.median(taken), p95, len(body) / 1024, weight / 1024, plot, target)
 
 
+def after_changes(database: str, browser: Browser, times: int) -> Iterator[Line]:
+    """Pages that remember, each asked for once after every change."""
+    taken: dict[str, list[float]] = {path: [] for path in REMEMBERING}
+    for number in range(times):
+        browser.change(number)
+        for path, found in taken.items():
+            found.append(browser.get(path)[0])
+    for path, found in taken.items():
+        p95 = statistics.quantiles(found, n=20, method="inclusive")[18]
+        yield Line(
+            database, f"{path} after a change", statistics.median(found), p95, 0.0, 0.0, plot=False, target_ms=None
+        )
+
+
 def measure(database: str, url: str, folder: Path, *, runs: int, times: int, seed: int) -> Iterator[Line]:
     environment = {
         "DJANGO_SETTINGS_MODULE": "certifier.settings", "OMP_NUM_THREADS": "1", **os.environ,
@@ -223,12 +263,13 @@ def measure(database: str, url: str, folder: Path, *, runs: int, times: int, see
         [sys.executable, "-m", "benchmarks.bench_pages", "--prepare", str(runs), "--seed", str(seed)],
         cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    cookie = json.loads(done.stdout.decode().strip().splitlines()[-1])["cookie"]
+    keys = json.loads(done.stdout.decode().strip().splitlines()[-1])
     with serving(environment) as server:
-        browser = Browser(server, cookie)
+        browser = Browser(server, keys["cookie"], keys["token"])
         yield measured(database, browser, "/healthz", times, None)
         for path in PAGES:
             yield measured(database, browser, path, times)
+        yield from after_changes(database, browser, ROUNDS)
 
 
 def main() -> int:

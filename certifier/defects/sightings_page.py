@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django import forms
 from django.core.paginator import Paginator
@@ -16,6 +16,7 @@ from certifier.accounts import permissions
 from certifier.accounts.filters import cleaned, filters_of
 from certifier.accounts.models import User
 from certifier.lumi import LumiError, RunSelection
+from certifier.runs.remembering import Remembered
 
 from .as_of import AsOf, as_of
 from .definition_pages import tag_names
@@ -26,6 +27,7 @@ from .sightings import Sighting, Sightings, Week, sightings
 
 RUNS_PER_PAGE = 50
 INV_NB_PER_INV_PB = 1e3
+_SIGHTINGS: Final[Remembered[Sightings]] = Remembered("defects.", "runs.")
 
 
 class SightingsForm(forms.Form):
@@ -69,7 +71,8 @@ def page(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "moment": moment, "tags": tag_names(), "names": list(form.definitions)}
     if form.is_valid() and form.cleaned_data["defect"] is not None:
         meaning = form.cleaned_data["defect"]
-        found = sightings(meaning, moment, form.cleaned_data["runs"])
+        runs = form.cleaned_data["runs"]
+        found = _SIGHTINGS.get((meaning, moment, runs), lambda: sightings(meaning, moment, runs))
         shown = Paginator(found.found, RUNS_PER_PAGE).get_page(request.GET.get("page"))
         said = _said(meaning, moment, list(shown.object_list))
         context |= {

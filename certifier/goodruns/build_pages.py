@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from certifier.accounts import permissions
 from certifier.audit.errors import CertifierError
 from certifier.lumi import RunLumiMap
+from certifier.runs.remembering import Remembered
 
 from . import building, services
 from .accounting import Case, case_of_built, charged_in, loss_in
@@ -34,6 +35,10 @@ from .views import actor_of, add_errors, flags_asked, loss_context, to_list
 
 PREVIEW = "preview"
 DIFFERENCES_SHOWN = 8
+# All that decides what a list would be: defects, runs, who signed, whose machine is believed, what it is compared with.
+_PREVIEWS: Final[Remembered[dict[str, Any]]] = Remembered(
+    "defects.", "runs.", "review.sign_off", "review.decision", "review.undo", "precert.", "watch.", "goodruns."
+)
 
 
 @never_cache
@@ -48,19 +53,26 @@ def build(request: HttpRequest) -> HttpResponse:
     if not asked or not question.is_valid():
         return _answer(request, context, status=400 if asked else 200)
     try:
-        answered = Answered.of(question, facts, to_publish=request.method == "POST")
+        if request.method == "POST":
+            return _publishing(request, context, Answered.of(question, facts, to_publish=True))
+        # Whoever turns between questions asks some of them again.
+        shown = _PREVIEWS.get(
+            request.GET.urlencode(), lambda: _preview(request, Answered.of(question, facts), keeps_rows=False)
+        )
     except CertifierError as refusal:
         add_errors(question, refusal)
         return _answer(request, context, status=refusal.status)
-    digest = golden_json.sha256(answered.built.content)
-    publish = PublishForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and publish.is_valid():
-        response = _published(request, publish, answered.built, digest)
+    return _answer(request, context | {"publish": PublishForm(), **shown}, status=200)
+
+
+def _publishing(request: HttpRequest, context: dict[str, Any], answered: Answered) -> HttpResponse:
+    publish = PublishForm(request.POST)
+    if publish.is_valid():
+        response = _published(request, publish, answered.built, golden_json.sha256(answered.built.content))
         if response is not None:
             return response
     status = 400 if publish.errors else 200
-    context |= {"publish": publish, "digest": digest, **_preview(request, answered)}
-    return _answer(request, context, status=status)
+    return _answer(request, context | {"publish": publish, **_preview(request, answered)}, status=status)
 
 
 @dataclass(frozen=True)
@@ -112,14 +124,16 @@ def _published(request: HttpRequest, form: PublishForm, built: Built, digest: st
     return to_list(request, list_, "is published")
 
 
-def _preview(request: HttpRequest, answered: Answered) -> dict[str, Any]:
+def _preview(request: HttpRequest, answered: Answered, *, keeps_rows: bool = True) -> dict[str, Any]:
+    """What is shown of it; without its rows it is small enough to be remembered."""
     built, case, flags = answered.built, answered.case, flags_asked(request)
     blocked = blocked_runs(case)
     loss = loss_in(case, flags)
     known = luminosity_of(built.content, case.profiles()) if flags else loss.good + loss.outside
     names = case.held(flags).names if flags else condition_names()
     return {
-        "built": built,
+        "built": built if keeps_rows else replace(built, rows=(), evaluated=()),
+        "digest": golden_json.sha256(built.content),
         "known": known,
         "efficiency": efficiency_in(case, flags),
         "blocked": blocked,

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from mlcore.trending import profile
+from mlcore.trending.relation import Relation
 
 from .drawing import Picture
 
@@ -18,14 +19,16 @@ BINS: Final = 20
 MOMENTS: Final = frozenset({"start"})
 
 
-def figure(picture: Picture) -> dict[str, Any] | None:
-    """None where there is nothing to draw."""
+def figure(picture: Picture, curve: Relation | None = None) -> dict[str, Any] | None:
+    """With a curve and its errors, where there is one. None where there is nothing to draw."""
     if not len(picture.points):
         return None
     if picture.points.x is None:
         return _distribution(picture)
     data = [_points(picture)]
-    if len(picture.points) > 2 * BINS:
+    if curve is not None:
+        data = [*_curve(picture, curve), *data]
+    elif len(picture.points) > 2 * BINS:
         data.append(_profile(picture))
     if _is_along_time(picture):
         data = [*_band(picture), *data]
@@ -112,6 +115,31 @@ def _band(picture: Picture) -> list[dict[str, Any]]:
             "fillcolor": "color-mix(in srgb, var(--accent) 14%, transparent)",
         },
     ]
+
+
+def _curve(picture: Picture, found: Relation) -> list[dict[str, Any]]:
+    """Between which 95% and 68% of new points lie, and the middle."""
+    x = _axis(found.x, _is_moment(picture))
+    line = {"type": "scatter", "mode": "lines", "x": x, "hoverinfo": "skip", "line": {"width": 0}}
+    bands: list[dict[str, Any]] = []
+    for (low, high), share, part in ((found.outer, 95, 12), (found.inner, 68, 22)):
+        bands += [
+            line | {"y": _finite(low), "showlegend": False},
+            line
+            | {
+                "y": _finite(high),
+                "name": f"{share}% of new points",
+                "fill": "tonexty",
+                "fillcolor": f"color-mix(in srgb, var(--unsure) {part}%, transparent)",
+            },
+        ]
+    middle = line | {"y": _numbers(found.middle), "name": "curve", "line": {"color": "var(--unsure-ink)", "width": 2}}
+    return [*bands, middle]
+
+
+def _finite(values: Any) -> list[float | None]:
+    """A band that no number of points could hold has no edge."""
+    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def _distribution(picture: Picture) -> dict[str, Any]:

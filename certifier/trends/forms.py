@@ -45,6 +45,7 @@ class DrawForm(forms.Form):
     )
     sigmas = forms.FloatField(label="band, standard deviations", required=False, min_value=0.1, max_value=100)
     floor = forms.FloatField(label="band, at least ±", required=False, min_value=0)
+    curve = forms.BooleanField(label="a curve with its errors", required=False)
 
     def clean_aliases(self) -> dict[str, str]:
         found = {}

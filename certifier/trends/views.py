@@ -19,6 +19,7 @@ from certifier.audit.errors import CertifierError
 
 from . import services
 from .chart import figure
+from .curve import Curve
 from .drawing import Picture, picture
 from .forms import DrawForm, KeepForm, query_of
 from .models import Alarm, Trend
@@ -31,7 +32,7 @@ EXAMPLES: Final = (
     ("Efficiency of data taking", {"draw": "recorded / delivered : start : pileup"}),
     ("Luminosity that is good", {"draw": "good / recorded : run : open"}),
     ("Lumisections per run", {"draw": "lumisections"}),
-    ("Luminosity against pile-up", {"draw": "recorded / duration : pileup : run", "per": "lumisection"}),
+    ("Luminosity against pile-up", {"draw": "recorded / duration : pileup : run", "per": "lumisection", "curve": "on"}),
 )
 
 
@@ -64,9 +65,11 @@ def draw(request: HttpRequest) -> HttpResponse:
     }
     found = _drawn(form, request.user)
     if found is not None:
+        curve = Curve.of(found) if form.cleaned_data["curve"] else None
         context |= {
             "picture": found,
-            "plot": figure(found),
+            "curve": curve,
+            "plot": figure(found, curve.relation if curve else None),
             "lines": _lines(found)[:SHOWN_ROWS],
             "keep": KeepForm(initial={"name": trend.name, "is_watched": trend.is_watched} if trend else None),
             "query": request.GET.urlencode(),

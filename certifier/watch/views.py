@@ -65,7 +65,8 @@ class Watched:
 @require_safe
 def guarantees(request: HttpRequest) -> HttpResponse:
     permissions.require(permissions.can_view(request.user))
-    watched = [Watched(models, services.newest_check(models.system)) for models in models_of() if models.champion]
+    checks = services.newest_checks()
+    watched = [Watched(models, checks.get(models.system.pk)) for models in models_of() if models.champion]
     return render(request, "watch/guarantees.html", {"watched": watched})
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Count, Min, Q, Window
 from django.http import HttpRequest, HttpResponse
@@ -24,12 +24,16 @@ from certifier.goodruns.loss_table import LossTable
 from certifier.goodruns.measure import measure_of
 from certifier.review.models import SignOff
 from certifier.runs.models import Run
+from certifier.runs.remembering import Remembered
 
 from .run_list import Derived, derived
 
 WEEK = re.compile(r"(\d{4})-W(\d{2})")
 SHOWN = 60
 OLDER_SHOWN = 20
+# What was entered in a week and for the first time: every entry there ever was is looked at.
+Said = tuple[list[dict[str, Any]], tuple[Sequence[Defect], Sequence[Defect]]]
+_SAID: Final[Remembered[Said]] = Remembered("defects.")
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ def report_of(week: Week, facts: Facts) -> Report:
     taken = Run.objects.filter(started_at__gte=week.begin, started_at__lt=week.end)
     runs = list(taken.select_related("summary").defer("attributes").order_by("number"))
     older = _older(week)
-    first_seen, defined = _new_defects(week)
+    entered, (first_seen, defined) = _SAID.get(week, lambda: (_entered(week), _new_defects(week)))
     return Report(
         week=week,
         runs=runs,
@@ -148,7 +152,7 @@ def report_of(week: Week, facts: Facts) -> Report:
         signed=_signed(week),
         older=older,
         older_count=older[0].all_of_them if older else 0,  # type: ignore[attr-defined]
-        entered=_entered(week),
+        entered=entered,
         first_seen=first_seen,
         defined=defined,
     )

@@ -49,8 +49,8 @@ def pulls_of(counts: Floats, mean: Floats, variance: Floats) -> Floats:
 def _sparse_pulls(effective: Floats, ratio: Floats, otherwise: Floats) -> Floats:
     k = effective.astype(np.float64)
     hits = k * ratio
-    # Empty bins take no incomplete gamma function, of the others the smaller tail is worked out. Half the probability of
-    # the count itself belongs to it: Q(h + 1) = Q(h) + P(count), so one function is enough for each tail.
+    # Empty bins take no incomplete gamma function; of the others only the smaller tail is worked out. Half the
+    # probability of the count itself is added: as Q(h + 1) = Q(h) + P(count), one function is enough for each tail.
     below = np.exp(-k) / 2
     some = np.flatnonzero(hits > 0)
     h, m = np.maximum(hits[some], 1e-12), k[some]

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from certifier.accounts.demo_accounts import parse
 from certifier.accounts.models import Role, System, User
@@ -47,6 +48,7 @@ from certifier.training.models import Outcome, Training
 from certifier.training.recipes import BY_NAME, chosen_recipe
 from certifier.watch.models import Check
 from certifier.watch.services import newest_check
+from tests.demo import every_page
 
 # Once is enough: two minutes, and whatever it goes through is tested on both databases in its own room.
 pytestmark = pytest.mark.sqlite
@@ -426,3 +428,33 @@ def test_experts_answered_the_audit_of_the_months_and_the_queue_has_work() -> No
 def test_people_were_told() -> None:
     kinds = set(Notice.objects.filter(person__username="chi").values_list("kind", flat=True))
     assert len(kinds) > 1
+
+
+@pytest.mark.parametrize("who", ["chi", "ada"])
+def test_no_page_of_it_asks_more_than_twelve_times(who: str, client: Client) -> None:
+    client.force_login(User.objects.get(username=who))
+    asked = {}
+    for name, address in every_page.pages().items():
+        client.get(address)
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.get(address)
+        assert answer.status_code in ({200} if who == "chi" else {200, 403}), name
+        asked[name] = len(queries)
+    assert {name: count for name, count in asked.items() if count > 12} == {}
+
+
+def test_axe_finds_nothing_serious_on_any_page_of_it(client: Client, browser: Any) -> None:
+    """In both themes; WCAG 2.2 A and AA."""
+    client.force_login(User.objects.get(username="chi"))
+    page = every_page.reading(browser, client)
+    found: dict[str, list[str]] = {}
+    for name, address in every_page.pages().items():
+        page.emulate_media(color_scheme="light")
+        page.goto(address, wait_until="networkidle")
+        here = every_page.complaints(page, every_page.RULES)
+        page.emulate_media(color_scheme="dark")
+        here += every_page.complaints(page, ["color-contrast"])
+        if here:
+            found[name] = here
+    page.context.close()
+    assert found == {}

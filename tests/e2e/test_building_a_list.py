@@ -54,7 +54,7 @@ def test_without_scripts_the_button_does_the_same(live_server: Any, browser: Bro
     page.goto("/good-runs/build/")
     page.get_by_label("requires").select_option(MAIN)
     page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_role("region", name="Loss by system").get_by_text("LAR")).to_be_visible()
+    expect(page.get_by_role("group", name="Loss by system").get_by_text("LAR")).to_be_visible()
     page.get_by_label("name").fill("week 20")
     page.get_by_role("button", name="Publish 90 LS").click()
     expect(page.get_by_text("The list week 20 is published.")).to_be_visible()

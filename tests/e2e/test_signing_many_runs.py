@@ -51,7 +51,7 @@ def test_what_was_previewed_is_signed_or_nothing(
     page = visit(browser, live_server, ada, scripts=scripts)
     previewed(page)
     expect(page.get_by_role("heading", name="3 runs can be signed")).to_be_visible()
-    expect(page.get_by_role("region", name="Runs that are refused")).to_contain_text(f"Run {GOES_ON} is still going on")
+    expect(page.get_by_role("group", name="Runs that are refused")).to_contain_text(f"Run {GOES_ON} is still going on")
     page.get_by_label(f"run {BEFORE}").uncheck()
     page.get_by_role("button", name="Preview only those ticked").click()
     expect(page.get_by_role("heading", name="2 runs can be signed")).to_be_visible()

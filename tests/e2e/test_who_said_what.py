@@ -37,7 +37,7 @@ def test_it_tells_of_the_range_and_takes_one_word_back(
     page = visit(browser, live_server, ada, scripts=scripts)
     page.goto(f"/runs/{RUN}/?ls=14-16")
     page.get_by_role("link", name="who said what when").click()
-    said = page.get_by_role("region", name="What was said")
+    said = page.get_by_role("group", name="What was said")
     for words in ("Seen by the shift", "Not in the reprocessing", "Modules were not on"):
         expect(said).to_contain_text(words)
     # PIXEL is not hers.

@@ -29,6 +29,24 @@ def test_it_draws_with_aliases_and_a_selection(page: Page, ben: User, season: Sy
     assert f'href="/runs/{FIRST + COUNT - 1}/"' in found or f'href="/runs/{FIRST + COUNT - 2}/"' in found
 
 
+def test_a_curve_comes_with_errors_that_were_counted(page: Page, ben: User, season: System) -> None:
+    asked = {"draw": "recorded : delivered", "per": "lumisection", "curve": "on"}
+    found = page(ben).get("/trends/draw/", asked).content.decode()
+    assert "Distance correlation" in found
+    assert "bootstrap of the curve" in found
+    assert found.count("holds what it says") + found.count("not right everywhere") == 1
+    assert "68% of new points" in found
+    assert 'id="curve"' not in page(ben).get("/trends/draw/", asked | {"curve": ""}).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [("recorded : delivered", "a curve with errors needs 60 points"), ("recorded", "A curve needs an x: write y : x.")],
+)
+def test_why_there_is_no_curve_is_said(page: Page, ben: User, season: System, draw: str, words: str) -> None:
+    assert words in page(ben).get("/trends/draw/", {"draw": draw, "curve": "on"}).content.decode()
+
+
 def test_few_queries_draw_it(page: Page, ben: User, season: System, django_assert_max_num_queries: object) -> None:
     client = page(ben)
     client.get("/trends/draw/", EFFICIENCY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,9 +10,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from certifier.accounts import permissions
+from certifier.accounts.models import System
 from certifier.review import queue
+from certifier.review.agreement import Agreement, agreements
 from certifier.review.models import Item
 from certifier.review.queue import Filters
+from certifier.runs.remembering import Remembered
 from certifier.web.views import varied, wants_part
 
 from .evidence import Evidence
@@ -20,6 +23,7 @@ from .page import ReviewPage
 
 # What htmx replaces: everything below the header.
 REVIEW = "review"
+_AGREEMENTS: Final[Remembered[list[Agreement]]] = Remembered("review.", "runs.")
 
 
 @never_cache
@@ -80,10 +84,8 @@ def show(request: HttpRequest, item: Item | None, *, status: int = 200, **more: 
 @require_safe
 def agreement_page(request: HttpRequest) -> HttpResponse:
     """How far experts agree with each other and with the machine, by system."""
-    from certifier.accounts.models import System
-    from certifier.review.agreement import agreements
-
     permissions.require(permissions.can_view(request.user))
-    rows = agreements(System.objects.all())
+    systems = list(System.objects.all())
+    rows = _AGREEMENTS.get(tuple(system.pk for system in systems), lambda: agreements(systems))
     context = {"rows": [row for row in rows if row.decided], "without": [row.system for row in rows if not row.decided]}
     return render(request, "review/agreement.html", context)
