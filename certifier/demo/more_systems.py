@@ -1,4 +1,4 @@
-"""Nine more systems of the demo, one for each recipe that no other of its systems has: what they see, and what breaks.
+"""Ten more systems of the demo, one for each recipe that no other of its systems has: what they see, and what breaks.
 
 Each is as small as its recipe can be shown on: a few histograms of a few dozen bins. `others` lets their histograms
 come, lets experts read and sign, and trains; of what is planted in run 350558 nobody has recorded anything.
@@ -20,7 +20,7 @@ from mlcore.simulate import slow_control
 from mlcore.simulate.endcaps import SECTORS, ClockModel, endcap_towers, sector
 from mlcore.simulate.map_faults import Excess, MapFault
 from mlcore.simulate.maps import Geometry, OccupancyModel
-from mlcore.simulate.shape_faults import ChargeScaleStep, GainShift, ShapeFault, TimingJump, TruncatedHistogram
+from mlcore.simulate.shape_faults import ChargeScaleStep, GainShift, ShapeFault, Spike, TimingJump, TruncatedHistogram
 from mlcore.simulate.shapes import (
     ClusterCharge,
     DetectorState,
@@ -38,6 +38,8 @@ KEPT, EVERY = 24, 3
 Rng = np.random.Generator
 # The first run of the season that these systems know; a detector ages from there on.
 BORN, AGED = 348_001, 350_600
+# Inverse nanobarn of a lumisection, as it mostly has.
+USUAL = 90.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Plan:
         lumisections, which of the things that can be wrong being a matter of luck. planted : in run 350558.
     runs : so many before the demo's own are learned from, and of each the first `length` lumisections.
     limit : what they can prove. faults, longest : stretches of a run that are bad on average, and their lumisections.
+    steepness : their number goes with this power of luminosity; 0 where faults do not care.
     detectors : parameters by name, of those that would learn for long. settings : others of TRAINING_RECIPE.
     """
 
@@ -61,8 +64,13 @@ class Plan:
     limit: float = 0.1
     faults: float = 1.6
     longest: int = 9
+    steepness: float = 0.0
     settings: Mapping[str, Any] = field(default_factory=dict)
     detectors: Mapping[str, Any] = field(default_factory=dict)
+
+    def faults_of(self, run: TakenRun) -> float:
+        """Stretches of this run that are bad on average."""
+        return self.faults * float((np.mean(run.recorded) / USUAL) ** self.steepness)
 
     @property
     def quick(self) -> dict[str, Any]:
@@ -289,6 +297,23 @@ def tags(run: TakenRun, where: LumiSet, luck: Rng) -> list[HistogramBlock]:
     return [seen.shape(model, ChargeScaleStep(axis=model.axis, size=-0.2, strength=float(luck.uniform(0.6, 1.0))))]
 
 
+def jets(run: TakenRun, where: LumiSet, luck: Rng) -> list[HistogramBlock]:
+    """Energy and time of jets, the energy measured the worse the more luminosity there is; a hot tower fakes jets of
+    one energy."""
+    seen = Seen(run, where)
+    energy = ClusterCharge(
+        element="JET/energy", axis=axis("energy", 0.0, 200.0, label="energy of jets", unit="GeV"),
+        physics_object="jets", most_probable=60.0,
+    )  # fmt: skip
+    time = Timing(
+        element="JET/time", axis=axis("time", -10.0, 10.0, label="time of jets", unit="ns"), physics_object="jets"
+    )
+    much = seen.conditions.luminosity / USUAL
+    smeared = replace(seen.state, gain=seen.state.gain * (1.0 + 0.006 * much**2 * seen.dice.standard_normal(len(much))))
+    hot = Spike(axis=energy.axis, bin=int(luck.integers(16, 24)), share=0.03, strength=float(luck.uniform(0.7, 1.0)))
+    return [seen.shape(energy, hot, state=smeared), seen.shape(time)]
+
+
 PLANS: Final[dict[str, Plan]] = {
     "MET": Plan(
         "elements-together", "A noisy run moves significance and sum together; only one of them alone is a fault.",
@@ -329,6 +354,11 @@ PLANS: Final[dict[str, Plan]] = {
     "BTAG": Plan(
         "no-labels", "Little has gone wrong so far that one could learn from; whatever is odd is to be looked at.",
         "BTAG_LAYER0_LOSS", tags, LumiSet.parse("64-77"), runs=40,
+    ),
+    "JET": Plan(
+        "flat-in-luminosity", "Towers turn hot where luminosity is high; a list must not choose luminosity by that.",
+        "JET_SEVERE_HOTSPOT", jets, LumiSet.parse("75-88"),
+        runs=40, steepness=2.0, settings={"classifier_parameters": {"epochs": 6}},
     ),
 }  # fmt: skip
 

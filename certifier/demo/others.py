@@ -1,4 +1,4 @@
-"""Thirteen systems of the demo whose models are made otherwise than by the standard recipe. Drawn here are level-1
+"""Fourteen systems of the demo whose models are made otherwise than by the standard recipe. Drawn here are level-1
 rates, a map of the tile calorimeter, times of hits in the cathode strips, and a chamber of drift tubes; `more_systems`
 draws the others.
 
@@ -234,7 +234,7 @@ class Before:
         rng = np.random.default_rng([SEED, run.number, list(RECIPES).index(code), 2])
         found, last, faults, longest = LumiSet(), len(run.recorded), FAULTS, LONGEST
         if plan := PLANS.get(code):
-            last, faults, longest = min(last, plan.length), plan.faults, plan.longest
+            last, faults, longest = min(last, plan.length), plan.faults_of(run), plan.longest
         for _ in range(int(rng.poisson(faults))):
             first = int(rng.integers(2, last + 1))
             found |= LumiSet.from_ranges([(first, min(first + int(rng.integers(1, longest)), last))])

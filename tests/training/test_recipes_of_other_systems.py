@@ -69,6 +69,19 @@ def test_it_learns_is_promoted_and_finds_what_was_planted(lar: System, chi: User
 
 
 @pytest.mark.sqlite
+def test_a_fault_at_a_luminosity_at_which_none_came_before_is_not_called_good(lar: System, chi: User) -> None:
+    """A model that learned where faults come would."""
+    waiting = other_systems.live(lar, other_systems.jets(seed=5))
+    _choose(lar, chi, "flat-in-luminosity")
+    made = world.train(lar).challenger
+    assert made is not None
+    for dataset, bad in waiting:
+        scoring = score_dataset(made, dataset)
+        assert not scoring.good & bad
+        assert len(scoring.good) > 10
+
+
+@pytest.mark.sqlite
 def test_a_finding_names_the_rate_that_is_wrong(lar: System, chi: User, ben: User, page: Page, settings: Any) -> None:
     """Twenty-one rates are one table; what is told is which of them."""
     settings.TRAINING_RECIPE["*"] |= {"classifier": "none", "pollution": 0.001, "loss": 0.001}
