@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from mlcore.trending import profile
-from mlcore.trending.relation import Relation
 
 from .drawing import Picture
+
+if TYPE_CHECKING:
+    from mlcore.trending.relation import Relation
 
 # More points than a screen can tell apart; the file of all of them is one click away.
 DRAWN_AT_MOST: Final = 6_000

@@ -1,18 +1,23 @@
-"""A curve through the points of a picture with errors that were counted, and how far y depends on x at all."""
+"""A curve through the points of a picture with errors that were counted, and how far y depends on x at all.
+
+What learns it is imported only when somebody asks for one: a web process starts without scikit-learn.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from mlcore.errors import MlcoreError
-from mlcore.trending.relation import BOOTSTRAP, MEASURED, Relation, holds, relation
 
 from .drawing import Picture
 
-METHODS: Final = {BOOTSTRAP: "bootstrap of the curve", MEASURED: "measured around it"}
+if TYPE_CHECKING:
+    from mlcore.trending.relation import Relation
+
+METHODS: Final = {"bootstrap": "bootstrap of the curve", "measured": "measured around it"}
 # From where points are dense to where they are sparse.
 PLACES: Final = {1: ("everywhere",), 2: ("dense", "sparse"), 3: ("dense", "between", "sparse")}
 
@@ -36,6 +41,8 @@ class Curve:
 
     @classmethod
     def of(cls, picture: Picture) -> Curve:
+        from mlcore.trending.relation import relation
+
         points = picture.points
         if points.x is None:
             return cls(None, "A curve needs an x: write y : x.")
@@ -53,6 +60,8 @@ class Curve:
     def counted(self) -> list[Counted]:
         if self.relation is None:
             return []
+        from mlcore.trending.relation import holds
+
         return [
             Counted(
                 METHODS[name],

@@ -5,24 +5,27 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlcore.conditions import FloatArray
+from mlcore.conditions import FloatArray, IntArray
 from mlcore.errors import ShapeError, TooFewData
 from mlcore.trending.relation import BOOTSTRAP, GRID, MEASURED, relation
 
 RUNS = 60
 
 
-def drawn(seed: int, *, noise: float = 0.1, wider: float = 0.0, n: int = 1_200) -> tuple[FloatArray, ...]:
+def drawn(
+    seed: int, *, noise: float = 0.1, wider: float = 0.0, n: int = 1_200
+) -> tuple[FloatArray, FloatArray, IntArray]:
     """Points dense at small x and sparse at large, around a sine; `wider`: noise that grows with x."""
     rng = np.random.default_rng(seed)
     x = rng.exponential(1.0, n)
     y = np.sin(x) + (noise + wider * x) * rng.standard_normal(n)
-    return x, y, np.arange(n) % RUNS
+    return x, y, (np.arange(n) % RUNS).astype(np.int64)
 
 
 @pytest.mark.parametrize("wider", [0.0, 0.3])
 def test_new_points_lie_in_the_bands_as_often_as_they_say(wider: float) -> None:
-    inner, outer = [], []
+    inner: list[float] = []
+    outer: list[float] = []
     for seed in range(5):
         x, y, runs = drawn(seed, wider=wider)
         found = relation(x, y, runs)
@@ -30,7 +33,7 @@ def test_new_points_lie_in_the_bands_as_often_as_they_say(wider: float) -> None:
         here = (new_x >= found.x[0]) & (new_x <= found.x[-1])
         for band, shares in ((found.inner, inner), (found.outer, outer)):
             low, high = (np.interp(new_x[here], found.x, edge) for edge in band)
-            shares.append(np.mean((low <= new_y[here]) & (new_y[here] <= high)))
+            shares.append(float(np.mean((low <= new_y[here]) & (new_y[here] <= high))))
     assert np.mean(inner) == pytest.approx(0.68, abs=0.03)
     assert np.mean(outer) == pytest.approx(0.95, abs=0.02)
 
