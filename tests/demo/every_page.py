@@ -1,11 +1,13 @@
-"""Every page of the program on the loaded demo, and a browser that reads them out of a test's own transaction."""
+"""Every page of the program on the loaded demo, as addresses and as files that a browser can read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+import json
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any, Final
 
-from axe_playwright_python.base import AXE_SCRIPT
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -16,15 +18,9 @@ from certifier.ops.models import Job
 from certifier.precert.selectors import champion_of
 from certifier.review.models import Item, ItemState
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route
-
-BASE: Final = "http://testserver"
-#: WCAG 2.2, levels A and AA, in the words of axe
-RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-#: the two upper ones of the four grades of axe
-SERIOUS: Final = {"serious", "critical"}
-
+LOADED: Final = re.compile(r'(?:src|href|data-plotly)="(/static/[^"]+)"')
+# What a page asks for by itself, as soon as it is there.
+ASKED: Final = re.compile(r'hx-get="(/[^"]+)"[^>]*hx-trigger="load')
 #: names that answer no page of their own: they act and lead on, give a part of a page or a file, or are for who is not
 #: signed in
 NO_PAGE: Final = {
@@ -96,32 +92,23 @@ def _names(resolver: URLResolver, spaces: tuple[str, ...]) -> set[str]:
     return found
 
 
-def reading(browser: Browser, client: Client) -> Page:
-    """A page of a browser that asks this client instead of a server, which would not see what is rolled back."""
-    context = browser.new_context(
-        base_url=BASE, color_scheme="light", reduced_motion="reduce", viewport={"width": 1280, "height": 900}
-    )
-
-    def answer(route: Route) -> None:
-        asked = urlsplit(route.request.url)
-        sent = {name: value for name, value in route.request.headers.items() if name.startswith("hx-")}
-        given = client.get(f"{asked.path}?{asked.query}", headers=sent)
+def save(client: Client, folder: Path) -> None:
+    """All pages, with what they load, as files with an index of addresses: `reading_with_axe` reads them in a process
+    of its own. A browser in this one would take the transaction of the test for somebody else's."""
+    found = pages()
+    answers: dict[str, dict[str, Any]] = {}
+    waiting = [(address, {}) for address in found.values()]
+    while waiting:
+        address, headers = waiting.pop()
+        if address in answers:
+            continue
+        given = client.get(address, headers=headers)
         body = b"".join(given.streaming_content) if given.streaming else given.content  # type: ignore[attr-defined]
-        route.fulfill(status=given.status_code, body=body, headers=dict(given.headers))
-
-    context.route("**/*", answer)
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    return page
-
-
-def complaints(page: Page, rules: list[str]) -> list[str]:
-    """What axe finds serious or critical on the page as it is, a line for each rule with its first places."""
-    if not page.evaluate("typeof window.axe !== 'undefined'"):
-        page.evaluate(AXE_SCRIPT)
-    found = page.evaluate("rules => axe.run(document, {resultTypes: ['violations'], runOnly: rules})", rules)
-    return [
-        f"{each['id']} ({each['impact']}): {', '.join(str(node['target']) for node in each['nodes'][:5])}"
-        for each in found["violations"]
-        if each["impact"] in SERIOUS
-    ]
+        file = folder / str(len(answers))
+        file.write_bytes(body)
+        answers[address] = {"status": given.status_code, "file": file.name, "type": given.headers["Content-Type"]}
+        if given.headers["Content-Type"].startswith("text/html"):
+            text = body.decode()
+            waiting += [(part, {}) for part in LOADED.findall(text)]
+            waiting += [(unescape(part), {"HX-Request": "true"}) for part in ASKED.findall(text)]
+    (folder / "index.json").write_text(json.dumps({"pages": found, "answers": answers}))
