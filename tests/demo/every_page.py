@@ -97,7 +97,7 @@ def save(client: Client, folder: Path) -> None:
     of its own. A browser in this one would take the transaction of the test for somebody else's."""
     found = pages()
     answers: dict[str, dict[str, Any]] = {}
-    waiting = [(address, {}) for address in found.values()]
+    waiting: list[tuple[str, dict[str, str]]] = [(address, {}) for address in found.values()]
     while waiting:
         address, headers = waiting.pop()
         if address in answers:
