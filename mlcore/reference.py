@@ -358,7 +358,7 @@ def _robust_totals(counts: Floats, shape: Floats, linear: FloatArray) -> FloatAr
     observed, usual = np.add.reduceat(counts, starts, axis=1), np.add.reduceat(shape, starts, axis=1)
     worth = usual > 0.1 * usual.mean(axis=1, keepdims=True)
     ratio = np.where(worth, observed / np.where(worth, usual, 1.0), np.nan)
-    total = _middle(ratio, worth.sum(axis=1)).astype(np.float64)
+    total = medians(ratio, worth.sum(axis=1)).astype(np.float64)
     total = np.where(total > 0, total, counts.sum(axis=1) / shape.sum(axis=1))
     most = (REJECT**2 * (1.0 + np.maximum(linear, 0.0))).astype(np.float32)
     for _ in range(2):
@@ -369,7 +369,7 @@ def _robust_totals(counts: Floats, shape: Floats, linear: FloatArray) -> FloatAr
     return np.asarray(total, dtype=np.float64)
 
 
-def _middle(values: Floats, known: npt.NDArray[np.intp]) -> Floats:
+def medians(values: Floats, known: npt.NDArray[np.intp]) -> Floats:
     """(n,) medians of rows, of which `known` values are numbers and the others NaN: as `np.nanmedian`, which takes many
     times as long for rows that are short."""
     ordered, row = np.sort(values, axis=1), np.arange(len(values))

@@ -57,7 +57,8 @@ def build(request: HttpRequest) -> HttpResponse:
             return _publishing(request, context, Answered.of(question, facts, to_publish=True))
         # Whoever turns between questions asks some of them again.
         shown = _PREVIEWS.get(
-            request.GET.urlencode(), lambda: _preview(request, Answered.of(question, facts), keeps_rows=False)
+            (request.GET.urlencode(), tuple((each.pk, each.code, each.name) for each in facts.systems)),
+            lambda: _preview(request, Answered.of(question, facts)),
         )
     except CertifierError as refusal:
         add_errors(question, refusal)
@@ -124,7 +125,7 @@ def _published(request: HttpRequest, form: PublishForm, built: Built, digest: st
     return to_list(request, list_, "is published")
 
 
-def _preview(request: HttpRequest, answered: Answered, *, keeps_rows: bool = True) -> dict[str, Any]:
+def _preview(request: HttpRequest, answered: Answered) -> dict[str, Any]:
     """What is shown of it; without its rows it is small enough to be remembered."""
     built, case, flags = answered.built, answered.case, flags_asked(request)
     blocked = blocked_runs(case)
@@ -132,7 +133,7 @@ def _preview(request: HttpRequest, answered: Answered, *, keeps_rows: bool = Tru
     known = luminosity_of(built.content, case.profiles()) if flags else loss.good + loss.outside
     names = case.held(flags).names if flags else condition_names()
     return {
-        "built": built if keeps_rows else replace(built, rows=(), evaluated=()),
+        "built": replace(built, rows=(), evaluated=()),
         "digest": golden_json.sha256(built.content),
         "known": known,
         "efficiency": efficiency_in(case, flags),

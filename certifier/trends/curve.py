@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from mlcore.errors import MlcoreError
 
 from .drawing import Picture
@@ -47,10 +45,9 @@ class Curve:
         if points.x is None:
             return cls(None, "A curve needs an x: write y : x.")
         try:
-            return cls(relation(points.x, points.y, np.asarray(picture.table.run)[points.rows]))
+            return cls(relation(points.x, points.y, picture.table.run[points.rows]))
         except MlcoreError as problem:
-            words = str(problem)
-            return cls(None, f"There is no curve: {words}")
+            return cls(None, f"There is no curve: {problem}")
 
     @property
     def places(self) -> tuple[str, ...]:

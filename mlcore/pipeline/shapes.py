@@ -17,6 +17,7 @@ import numpy.typing as npt
 from mlcore.conditions import BoolArray, Conditions, FloatArray, IntArray
 from mlcore.features import FeatureTable, shape_features
 from mlcore.histograms import HistogramBlock
+from mlcore.reference import medians
 
 from .neighbours import around, far_around
 
@@ -130,12 +131,7 @@ def _medians(values: FloatArray, seen: BoolArray) -> FloatArray:
     """(k,) of the known values of each column; NaN where none is known."""
     if seen.all():
         return np.asarray(np.median(values, axis=0))
-    # numpy's own for values that may be missing takes several times as long.
-    ordered, count = np.sort(np.where(seen, values, np.inf), axis=0), seen.sum(axis=0)
-    low, high = (
-        np.take_along_axis(ordered, place[None], axis=0)[0] for place in ((count - 1) // 2, count // 2 % len(seen))
-    )
-    return np.where(count > 0, (low + high) / 2.0, np.nan)
+    return np.asarray(medians(np.where(seen, values, np.nan).T, seen.sum(axis=0)))
 
 
 def _called(prefix: str, table: FeatureTable, values: FloatArray) -> FeatureTable:

@@ -86,6 +86,6 @@ def agreement_page(request: HttpRequest) -> HttpResponse:
     """How far experts agree with each other and with the machine, by system."""
     permissions.require(permissions.can_view(request.user))
     systems = list(System.objects.all())
-    rows = _AGREEMENTS.get(tuple(system.pk for system in systems), lambda: agreements(systems))
+    rows = _AGREEMENTS.get(tuple((each.pk, each.code, each.name) for each in systems), lambda: agreements(systems))
     context = {"rows": [row for row in rows if row.decided], "without": [row.system for row in rows if not row.decided]}
     return render(request, "review/agreement.html", context)
