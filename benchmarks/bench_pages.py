@@ -35,7 +35,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serving import ROOT, Server, serving
+from benchmarks.serving import ROOT, Server, serving, settle
 from tests.services import postgresql
 
 RUNS, LUMISECTIONS, ENTRIES, FIRST_RUN = 300, 1000, 100, 360_001
@@ -91,7 +91,6 @@ class Line:
 def prepare(count: int, seed: int) -> dict[str, Any]:
     """The demo first; then as many runs more, through the services but for entries and signatures."""
     from django.core.management import call_command
-    from django.db import connection
     from django.test import Client
 
     from certifier.accounts.models import User
@@ -104,10 +103,7 @@ def prepare(count: int, seed: int) -> dict[str, Any]:
     _entries(keys, chance)
     _signatures(keys, chance)
     refresh_summaries()
-    if connection.vendor == "postgresql":
-        # As it does by itself within a minute, and not in the midst of a page that is being timed.
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE")
+    settle()
     client = Client()
     client.force_login(User.objects.get(username="ada"))
     _, key = create_token(actor=None, user=User.objects.get(username="ova"), name="bench")

@@ -31,7 +31,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serving import ROOT, Server, serving
+from benchmarks.serving import ROOT, Server, serving, settle
 from tests.services import postgresql
 
 SYSTEMS, RUNS, LAST, FINDINGS = 5, 40, 1000, 25
@@ -112,6 +112,7 @@ def prepare(seed: int) -> dict[str, Any]:
     find_items()
     for queue in ("default", "score", "train"):
         beat(queue)
+    settle()
     client = Client()
     client.force_login(people[0])
     tokens = [accounts.create_token(actor=None, user=person, name="benchmark")[1] for person in people]

@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serving import ROOT, Server, serving
+from benchmarks.serving import ROOT, Server, serving, settle
 from tests.services import postgresql
 
 RUN, LUMISECTIONS, ENTRIES = 400_030, 1500, 600
@@ -104,6 +104,7 @@ def prepare(seed: int) -> dict[str, str]:
         defects.create_tag(actor=None, name=f"tag-{number:02}")
     for queue in ("default", "score", "train"):
         beat(queue)
+    settle()
     client = Client()
     client.force_login(user)
     return {"cookie": client.cookies["sessionid"].value, "token": accounts.create_token(actor=None, user=user)[1]}

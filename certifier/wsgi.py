@@ -16,3 +16,6 @@ application = get_wsgi_application()
 get_resolver().url_patterns  # noqa: B018  # loads every page and what it needs
 gc.collect()
 gc.freeze()
+# Pages make ten thousands of objects and little that refers to itself. By default one answer in sixteen waited for a
+# look through all of them; so it is one in eighty.
+gc.set_threshold(10_000, 10, 10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from .conditions import Conditions, FloatArray, IntArray
 from .errors import MlcoreError, ShapeError, TooFewData
 from .histograms import HistogramBlock
+from .regions import OddRegion
 
 
 class HasPulls(Protocol):
@@ -22,9 +24,20 @@ class HasPulls(Protocol):
         """(n, *bins) standard deviations, NaN where a histogram is missing."""
 
 
+class NamesRegions(Protocol):
+    """Detectors that judge regions and say which are off: `LayerScan`, `ChamberLayers`, `RingMap`, `TimingMap`."""
+
+    def odd_regions(self, block: HistogramBlock) -> list[list[OddRegion]]:
+        """Of each lumisection of a block its odd regions, the oddest first."""
+
+
 @dataclass(frozen=True)
 class OddBin:
-    """A bin that is far from what was expected: where it is on each axis, its content and its pull."""
+    """A bin, or a region of bins together, that is far from what was expected.
+
+    place : number of the bin on each axis, of the first one of a region. ranges : what bounds it, axis by axis; a
+    region spans the axes that are not among them. count : entries. pull : in standard deviations.
+    """
 
     element: str
     place: tuple[int, ...]
@@ -34,7 +47,8 @@ class OddBin:
 
     def __str__(self) -> str:
         where = ", ".join(f"{name} {low:g} to {high:g}" for name, low, high in self.ranges)
-        return f"{self.element} at {where}: {self.count:g} entries, pull {self.pull:+.1f}"
+        there = f"at {where}" if where else "as a whole"
+        return f"{self.element} {there}: {self.count:g} entries, pull {self.pull:+.1f}"
 
 
 def odd_bins(detector: HasPulls, block: HistogramBlock, *, most: int = 5, least: float = 3.0) -> list[list[OddBin]]:
@@ -50,6 +64,20 @@ def odd_bins(detector: HasPulls, block: HistogramBlock, *, most: int = 5, least:
             [_odd_bin(block, row, int(flat), pulls[row, flat]) for flat in ordered if size[row, flat] >= least]
         )
     return found
+
+
+def odd_regions(detectors: Sequence[NamesRegions], block: HistogramBlock, *, most: int = 5) -> list[list[OddBin]]:
+    """For each lumisection of a block what these detectors find odd in it: the oddest of each first, then the next."""
+    found: list[list[OddBin]] = [[] for _ in range(len(block))]
+    for row, of_detectors in enumerate(zip(*(each.odd_regions(block) for each in detectors), strict=True)):
+        in_turn = [one for turn in zip_longest(*of_detectors) for one in turn if one is not None]
+        found[row] = [_region(block, row, one) for one in in_turn[:most]]
+    return found
+
+
+def _region(block: HistogramBlock, row: int, found: OddRegion) -> OddBin:
+    place = tuple(int(part) for part in np.unravel_index(int(found.bins[0]), block.bins))
+    return OddBin(block.element, place, found.ranges, float(block.flat[row, found.bins].sum()), found.pull)
 
 
 def _odd_bin(block: HistogramBlock, row: int, flat: int, pull: float) -> OddBin:

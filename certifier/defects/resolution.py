@@ -39,7 +39,7 @@ class State(NamedTuple):
 
 
 class Said(NamedTuple):
-    """One entry of one run, as `intervals` needs it."""
+    """One entry of one run, as `told` needs it."""
 
     bits: int
     present: bool
@@ -51,7 +51,8 @@ class Said(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """Inclusive lumisections on which one payload holds; `entered_at` is that of the latest entry that contributes."""
+    """Inclusive lumisections on which one payload holds; `entered_at` is that of the latest entry that contributes,
+    None for a virtual defect."""
 
     first: int
     last: int
@@ -59,7 +60,29 @@ class Interval(NamedTuple):
     recoverable: bool
     user: str
     comment: str
-    entered_at: datetime
+    entered_at: datetime | None
+
+
+class Told(NamedTuple):
+    """What is said of a defect, wherever it holds: the payload, and bits of lumisections with the time at which it was
+    said of them, which do not overlap."""
+
+    present: bool
+    recoverable: bool
+    user: str
+    comment: str
+    parts: Sequence[tuple[int, datetime | None]]
+
+    @property
+    def bits(self) -> int:
+        together = 0
+        for bits, _ in self.parts:
+            together |= bits
+        return together
+
+    @property
+    def newest(self) -> datetime | None:
+        return max((at for _, at in self.parts if at is not None), default=None)
 
 
 class Bits:
@@ -187,29 +210,37 @@ def state_of(said: Iterable[Said]) -> State:
     return State(present, absent, recoverable)
 
 
-def intervals(said: Sequence[Said], domain: int) -> list[Interval]:
-    """Ascending intervals within the domain (bits) that do not overlap; neighbours of equal payload are one.
-
-    The payload is present, recoverable, user and comment.
-    """
+def told(said: Sequence[Said], domain: int) -> list[Told]:
+    """What still holds within the domain (bits) of all that was said, in the order in which it begins."""
     covered = ~domain
-    by_payload: dict[tuple[bool, bool, str, str], list[tuple[int, datetime]]] = {}
+    by_payload: dict[tuple[bool, bool, str, str], list[tuple[int, datetime | None]]] = {}
     for entry in reversed(said):
         visible = entry.bits & ~covered
         if visible:
             covered |= visible
             payload = (entry.present, entry.recoverable, entry.user, entry.comment)
             by_payload.setdefault(payload, []).append((visible, entry.entered_at))
-    found: list[Interval] = []
-    for payload, parts in by_payload.items():
+    return by_beginning(Told(*payload, parts) for payload, parts in by_payload.items())
+
+
+def by_beginning(found: Iterable[Told]) -> list[Told]:
+    """In the order of their first lumisections."""
+    return sorted(found, key=lambda one: (bits := one.bits) & -bits)
+
+
+def intervals(found: Iterable[Told]) -> list[Interval]:
+    """Ascending intervals that do not overlap; neighbours of equal payload are one."""
+    cut = []
+    for present, recoverable, user, comment, parts in found:
         together = 0
-        for visible, _ in parts:
-            together |= visible
+        for bits, _ in parts:
+            together |= bits
         for first, last in LumiSet.from_bits(together).ranges():
             here = (2 << last) - (1 << first)
-            found.append(Interval(first, last, *payload, max(at for visible, at in parts if visible & here)))
-    found.sort(key=lambda interval: interval.first)
-    return found
+            at = max((at for bits, at in parts if bits & here and at is not None), default=None)
+            cut.append(Interval(first, last, present, recoverable, user, comment, at))
+    cut.sort(key=lambda interval: interval.first)
+    return cut
 
 
 def newest_entry() -> int:

@@ -18,7 +18,7 @@ from .errors import UnknownDefect, UnknownFilter
 from .logic_at import Definitions, LogicAt, Meaning, logic_at
 from .models import Defect, Definition, Entry, Tag
 from .naming import did_you_mean, key_of, quoted
-from .resolution import Said, State, intervals, said_of_run, state_of, states
+from .resolution import Said, State, Told, by_beginning, intervals, said_of_run, state_of, states, told
 
 VIRTUAL_USER = "virtual"
 
@@ -49,8 +49,14 @@ class DefectInRun:
     present: LumiSet
     absent: LumiSet
     recoverable: LumiSet
-    intervals: Sequence[IntervalInRun]
+    # What is said of it; of a virtual defect by nobody, its causes as the comment, at no time.
+    told: Sequence[Told]
     description: str = ""
+
+    @property
+    def intervals(self) -> list[IntervalInRun]:
+        """The same cut along the run, ascending; what is said alike of neighbours is one."""
+        return [IntervalInRun(from_first_to(one.first, one.last), *one[2:]) for one in intervals(self.told)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +132,7 @@ def _primary(meaning: Meaning, said: Sequence[Any], domain: int, absent: bool) -
     state = state_of(said)
     if not (state.present | (state.absent if absent else 0)) & domain:
         return None
-    shown = [
-        IntervalInRun(
-            from_first_to(one.first, one.last),
-            one.present,
-            one.recoverable,
-            one.user,
-            one.comment,
-            one.entered_at,
-        )
-        for one in intervals(said, domain)
-        if one.present or absent
-    ]
+    shown = [one for one in told(said, domain) if one.present or absent]
     return _in_run(meaning, State(*(bits & domain for bits in state)), shown)
 
 
@@ -145,22 +140,15 @@ def _virtual(meaning: Meaning, evaluation: Evaluation, recoverable: int, domain:
     present = evaluation.bits[meaning.name]
     if not present:
         return None
-    shown: list[IntervalInRun] = []
+    by_payload: dict[tuple[bool, str], list[tuple[int, None]]] = {}
     for stretch, causes in evaluation.causes(meaning.name):
         comment = " ".join(causes)
-        for part, can in _by_recoverable(stretch, recoverable):
-            shown.append(IntervalInRun(part, True, can, VIRTUAL_USER, comment, None))
-    return _in_run(meaning, State(present, domain & ~present, recoverable), shown)
-
-
-def _by_recoverable(stretch: LumiSet, recoverable: int) -> list[tuple[LumiSet, bool]]:
-    """A stretch cut where it changes between recoverable and not; nearly always it is all of one kind."""
-    here = stretch.bits & recoverable
-    if not here or here == stretch.bits:
-        return [(stretch, bool(here))]
-    parts = [(pair, True) for pair in LumiSet.from_bits(here).ranges()]
-    parts += ((pair, False) for pair in LumiSet.from_bits(stretch.bits & ~here).ranges())
-    return [(from_first_to(*pair), can) for pair, can in sorted(parts)]
+        here = stretch.bits & recoverable
+        for bits, can in ((here, True), (stretch.bits & ~here, False)):
+            if bits:
+                by_payload.setdefault((can, comment), []).append((bits, None))
+    found = by_beginning(Told(True, can, VIRTUAL_USER, comment, parts) for (can, comment), parts in by_payload.items())
+    return _in_run(meaning, State(present, domain & ~present, recoverable), found)
 
 
 def from_first_to(first: int, last: int) -> LumiSet:
@@ -168,7 +156,7 @@ def from_first_to(first: int, last: int) -> LumiSet:
     return LumiSet.from_bits((2 << last) - (1 << first))
 
 
-def _in_run(meaning: Meaning, state: State, shown: Sequence[IntervalInRun]) -> DefectInRun:
+def _in_run(meaning: Meaning, state: State, shown: Sequence[Told]) -> DefectInRun:
     return DefectInRun(
         defect=meaning.name,
         system=meaning.system_code,
@@ -177,7 +165,7 @@ def _in_run(meaning: Meaning, state: State, shown: Sequence[IntervalInRun]) -> D
         present=LumiSet.from_bits(state.present),
         absent=LumiSet.from_bits(state.absent),
         recoverable=LumiSet.from_bits(state.recoverable),
-        intervals=shown,
+        told=shown,
         description=meaning.description,
     )
 

@@ -8,7 +8,7 @@ from certifier.lumi import LumiSet
 
 from .entry_input import MAX_COMMENT, NewEntry
 from .models import Entry
-from .resolution import Said, intervals
+from .resolution import Said, told
 
 CUT = "…"
 
@@ -28,17 +28,17 @@ def restoring(entry: Entry, earlier: Sequence[Entry], where: LumiSet) -> list[Ne
         Said(one.lumisections.bits, one.present, one.recoverable, one.user, one.comment, one.entered_at)
         for one in earlier
     ]
-    together: dict[tuple[bool, bool, str, str], LumiSet] = {}
-    left = where
-    for interval in intervals(said, where.bits):
-        here = LumiSet.from_ranges([(interval.first, interval.last)])
-        key = (interval.present, interval.recoverable, interval.user, interval.comment)
-        together[key] = together.get(key, LumiSet()) | here
-        left -= here
+    held = [(one, LumiSet.from_bits(one.bits)) for one in told(said, where.bits)]
     found = [
-        _again(entry, lumisections, present, recoverable, _restored(comment, f"{user} said, entry {entry.pk} undone"))
-        for (present, recoverable, user, comment), lumisections in together.items()
-    ]
+        _again(
+            entry, lumisections, one.present, one.recoverable,
+            _restored(one.comment, f"{one.user} said, entry {entry.pk} undone"),
+        )
+        for one, lumisections in held
+    ]  # fmt: skip
+    left = where
+    for _, lumisections in held:
+        left -= lumisections
     if left:
         found.append(_again(entry, left, False, False, f"entry {entry.pk} undone; nothing was said here before"))
     return found

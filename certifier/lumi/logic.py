@@ -45,6 +45,7 @@ class Logic:
         self._junctions = {self._slots.by_key[key]: normal_form(expressions[key], self._slots) for key in ordered}
         self._virtuals = tuple(definitions)
         self._plans: dict[tuple[frozenset[str] | None, frozenset[str]], Plan] = {}
+        self._primaries: dict[str, tuple[str, ...]] = {}
 
     # -- what is defined ---------------------------------------------------------------------------
 
@@ -68,8 +69,13 @@ class Logic:
 
     def primaries_of(self, name: str) -> tuple[str, ...]:
         """The primary defects that it depends on, however deep, by name; of a primary defect, itself."""
-        reached = self._reached([self.spelled(name).lower()], frozenset())
-        return tuple(sorted(self.spelled(key) for key in reached if key not in self._direct))
+        asked = self.spelled(name).lower()
+        known = self._primaries.get(asked)
+        if known is None:
+            reached = self._reached([asked], frozenset())
+            known = tuple(sorted(self.spelled(key) for key in reached if key not in self._direct))
+            self._primaries[asked] = known
+        return known
 
     # -- evaluation --------------------------------------------------------------------------------
 

@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
-from certifier.defects.selectors import DefectInRun, IntervalInRun
+from certifier.defects.resolution import Told
+from certifier.defects.selectors import DefectInRun
 from certifier.lumi import LumiSet
-
-
-class Payload(NamedTuple):
-    present: bool
-    recoverable: bool
-    user: str
-    comment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +18,7 @@ class DefectRow:
     defect: DefectInRun
     of_defect: int
     lumisections: LumiSet
-    payload: Payload
+    payload: Told
     at: datetime | None
 
     @property
@@ -39,33 +32,12 @@ class DefectRow:
 
 
 def rows_of(defects: Iterable[DefectInRun]) -> Iterator[DefectRow]:
-    """Intervals of one defect that say the same become one row, in the order in which they begin."""
+    """A row for each thing that is said of a defect: present before absent, otherwise in the order in which they
+    begin."""
     for defect in defects:
-        said = _together(defect.intervals)
-        for place, (payload, intervals) in enumerate(said):
-            yield DefectRow(
-                defect=defect,
-                of_defect=0 if place else len(said),
-                lumisections=_union(intervals),
-                payload=payload,
-                at=max((interval.entered_at for interval in intervals if interval.entered_at), default=None),
-            )
-
-
-def _together(intervals: Sequence[IntervalInRun]) -> list[tuple[Payload, list[IntervalInRun]]]:
-    """Present before absent, otherwise by first lumisection."""
-    found: dict[Payload, list[IntervalInRun]] = {}
-    for interval in intervals:
-        payload = Payload(interval.present, interval.recoverable, interval.user, interval.comment)
-        found.setdefault(payload, []).append(interval)
-    return sorted(found.items(), key=lambda item: not item[0].present)
-
-
-def _union(intervals: Iterable[IntervalInRun]) -> LumiSet:
-    bits = 0
-    for interval in intervals:
-        bits |= interval.lumisections.bits
-    return LumiSet.from_bits(bits)
+        said = sorted(defect.told, key=lambda one: not one.present)
+        for place, one in enumerate(said):
+            yield DefectRow(defect, 0 if place else len(said), LumiSet.from_bits(one.bits), one, one.newest)
 
 
 def in_system_order(defects: Iterable[DefectInRun], codes: Sequence[str]) -> list[DefectInRun]:

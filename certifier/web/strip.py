@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from certifier.accounts.models import System
 from certifier.defects.selectors import DefectInRun
@@ -72,7 +73,7 @@ class SystemLane:
     def unfolds(self) -> bool:
         return bool(self.defects or self.machine or self.decided)
 
-    @property
+    @cached_property
     def sums(self) -> list[tuple[LumiSet, str, str]]:
         """Tolerable below intolerable, as `lane_parts` draws them."""
         return [

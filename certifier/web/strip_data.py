@@ -6,9 +6,12 @@ lumisections with 100 defects stays below 100 kB compressed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from certifier.defects.selectors import DefectInRun
 from certifier.lumi import LumiSet
@@ -48,7 +51,7 @@ def strip_data(page: RunPage) -> dict[str, Any]:
         "run": page.run.number,
         "last": page.run.last_lumisection,
         "started": page.run.started_at.timestamp() if page.run.started_at else None,
-        "columns": {name: _rounded(page.profile[name].tolist()) for name in COLUMNS},
+        "columns": {name: _rounded(page.profile[name]) for name in COLUMNS},
         "lanes": lanes,
         "said": words.rows,
     }
@@ -80,12 +83,13 @@ def _system(lane: SystemLane) -> dict[str, Any]:
 
 
 def _defect(defect: DefectInRun, words: Words) -> dict[str, Any]:
-    """Stretches that say the same at the same time are one part."""
+    """What was said alike at the same time is one part."""
     together: dict[tuple[bool, int], int] = {}
-    for interval in defect.intervals:
-        state = "absent" if not interval.present else "recoverable" if interval.recoverable else "present"
-        key = (interval.present, words.place(state, interval.user, interval.entered_at, interval.comment))
-        together[key] = together.get(key, 0) | interval.lumisections.bits
+    for one in defect.told:
+        state = "absent" if not one.present else "recoverable" if one.recoverable else "present"
+        for bits, at in one.parts:
+            key = (one.present, words.place(state, one.user, at, one.comment))
+            together[key] = together.get(key, 0) | bits
     kind = "int" if defect.intolerable else "tol"
     parts = [
         [kind if present else "absent", str(LumiSet.from_bits(bits)), place]
@@ -124,6 +128,11 @@ def _decided(decided: Decided, words: Words) -> dict[str, Any]:
     return {"name": f"{decided.code} decided", "parts": parts}
 
 
-def _rounded(values: Sequence[float]) -> list[float | None]:
+def _rounded(values: npt.NDArray[np.float64]) -> list[float | None]:
     """Four digits are more than a screen shows; None where unknown."""
-    return [float(f"{value:.{DIGITS}g}") if value == value else None for value in values]  # noqa: PLR0124  NaN differs
+    with np.errstate(divide="ignore", invalid="ignore"):
+        tens = DIGITS - 1 - np.floor(np.log10(np.abs(values)))
+    up, down = 10.0 ** np.clip(tens, 0, 300), 10.0 ** np.clip(-tens, 0, 300)
+    # Divided by a power of ten, and not multiplied by its inverse, a number is the one that is written so shortly.
+    rounded = np.where(np.isfinite(tens), np.round(values * up / down) / up * down, values)
+    return [None if value != value else value for value in rounded.tolist()]  # noqa: PLR0124  NaN differs

@@ -114,6 +114,21 @@ def pulls_are_one_for_each_bin(prototype: Detector, fitted: Detector, sample: Sa
         _holds(size == sample.fresh.flat.size, "`pulls` says one number for each bin; else call it otherwise.")
 
 
+def odd_regions_lie_in_their_histograms(prototype: Detector, fitted: Detector, sample: Sample) -> None:
+    """Of detectors that have them: explanations ask `odd_regions` where it is, one lumisection at a time."""
+    asked = getattr(fitted, "odd_regions", None)
+    if asked is None or not isinstance(sample.fresh, HistogramBlock):
+        return
+    missing = sample.fresh.select(np.arange(4))  # a copy
+    missing.counts[1] = np.nan
+    found = asked(missing)
+    _holds(len(found) == 4 and not found[1], "`odd_regions` says a list for each histogram, empty for a missing one.")
+    every = [one for each in asked(sample.fresh) for one in each]
+    inside = all(len(one.bins) and 0 <= min(one.bins) <= max(one.bins) < sample.fresh.flat.shape[1] for one in every)
+    _holds(inside and bool(np.isfinite([one.pull for one in every]).all()),
+           "regions have bins of their histogram, and a finite pull.")  # fmt: skip
+
+
 def higher_is_worse(prototype: Detector, fitted: Detector, sample: Sample) -> None:
     scores = fitted.score(sample.fresh)
     known = np.isfinite(scores)
@@ -280,6 +295,7 @@ CLAUSES: dict[str, Callable[[Detector, Detector, Sample], None]] = {
         fit_returns_self,
         scores_are_one_float_each,
         pulls_are_one_for_each_bin,
+        odd_regions_lie_in_their_histograms,
         higher_is_worse,
         what_cannot_be_scored_is_nan,
         missing_rows_are_left_out_of_learning,

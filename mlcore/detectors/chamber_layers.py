@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mlcore.conditions import FloatArray
 from mlcore.histograms import HistogramBlock
+from mlcore.regions import OddRegion, region
 
 from .base import Detector
 from .pulls import of_several
@@ -20,6 +21,8 @@ Floats = npt.NDArray[np.floating[Any]]
 _ROUNDS = 3
 #: the spread of a layer's efficiency is drawn to that of all layers as if by so many rows
 _SHRINK = 10.0
+#: a layer is named when it is so many standard deviations off
+_NAMED = 3.5
 
 
 class ChamberLayers(Detector):
@@ -48,6 +51,15 @@ class ChamberLayers(Detector):
         usable = self._usable(block)
         if usable.any():
             found[usable] = self._pulls(block.select(usable))
+        return found
+
+    def odd_regions(self, block: HistogramBlock) -> list[list[OddRegion]]:
+        """Of each chamber the layers that are off, the most so first; none of a missing one."""
+        wires = int(np.prod(block.bins[1:]))
+        found = []
+        for pulls in np.nan_to_num(self.layer_pulls(block), nan=0.0):
+            off = [at for at in np.argsort(-np.abs(pulls), kind="stable") if abs(pulls[at]) >= _NAMED]
+            found.append([region(block.axes, at * wires + np.arange(wires), pulls[at]) for at in off])
         return found
 
     def _fit(self, data: HistogramBlock, labels: npt.NDArray[np.int64] | None, weights: FloatArray | None) -> None:

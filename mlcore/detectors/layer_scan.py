@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from mlcore.conditions import FloatArray
 from mlcore.errors import IncompatibleBinning, MlcoreError, ShapeError
 from mlcore.histograms import HistogramBlock
+from mlcore.regions import RARE, OddRegion, region
 
 from .base import Detector
 from .pulls import gumbel_law, gumbel_log_tail, of_several, pulls_of
@@ -65,6 +66,28 @@ class LayerScan(Detector):
         if usable.any():
             found[usable] = self._layer_scores(block.select(usable))
         return found
+
+    def odd_regions(self, block: HistogramBlock) -> list[list[OddRegion]]:
+        """Of each histogram the wires that stand out, those of one window in a layer, the rarest first; none of a
+        missing one."""
+        check_is_fitted(self, "layout_")
+        found: list[list[OddRegion]] = [[] for _ in range(len(block))]
+        usable = np.flatnonzero(self._usable(block))
+        if usable.size:
+            pulls = self.seen(block.select(usable))[0]
+            tails = self.log_tails(pulls)
+            for place, row in enumerate(usable):
+                rarest = tails[place].min(axis=1)
+                odd = [at for at in np.argsort(rarest, kind="stable") if rarest[at] < np.log(RARE)]
+                found[row] = [self._window(block, at, pulls[place, at], int(tails[place, at].argmin())) for at in odd]
+        return found
+
+    def _window(self, block: HistogramBlock, layer: int, pulls: FloatArray, look: int) -> OddRegion:
+        """Where a look at the pulls (wires,) of a layer sees most."""
+        width, sign = self.widths_[look // 2], 1 - 2 * (look % 2)
+        sums = np.convolve(pulls, np.ones(width), mode="valid") / np.sqrt(width)
+        first = int((sign * sums).argmax())
+        return region(block.axes, layer * len(pulls) + np.arange(first, first + width), sums[first])
 
     def seen(self, data: HistogramBlock) -> tuple[FloatArray, FloatArray]:
         """(n, layers, wires) bounded pulls, and hits over what is expected of the layer; no row may be missing."""

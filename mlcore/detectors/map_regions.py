@@ -36,6 +36,10 @@ class Kind:
         """(n, channels) values summed over each region, (n, regions)."""
         return np.asarray((self.sums @ np.asarray(values, dtype=np.float64).T).T)
 
+    def members(self, region: int) -> IntArray:
+        """(m,) the channels of a region, flat."""
+        return np.asarray(self.sums[[region]].nonzero()[1], dtype=np.int64)
+
 
 def rings(axes: tuple[Axis, ...]) -> IntArray:
     """(channels,) number of the ring of each channel, flat. Where one axis is an angle a ring is a place along the
@@ -85,6 +89,18 @@ class Looks:
         """(n,) log of how often a good map shows as much in any of the looks."""
         tails = [gumbel_log_tail(one, *law) for one, law in zip(self._extremes(kinds), self.laws_, strict=True)]
         return of_several(np.minimum(np.min(tails, axis=0), 0.0), len(tails))
+
+    def oddest(self, kinds: list[FloatArray], row: int) -> list[tuple[float, int, int, float]]:
+        """Of one map the region that stands out in each look, the rarest first: log of how often a good map shows as
+        much, the kind, the region and its deviation."""
+        found = []
+        for place, law in enumerate(self.laws_):
+            kind, sign = place // 2, 1 - 2 * (place % 2)
+            unit = sign * kinds[kind][row] / self.spreads_[kind]
+            at = int(unit.argmax())
+            tail = float(np.minimum(gumbel_log_tail(unit[at], *law), 0.0))
+            found.append((tail, kind, at, sign * float(unit[at])))
+        return sorted(found)
 
     def _extremes(self, kinds: list[FloatArray]) -> list[FloatArray]:
         found = []

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from mlcore.conditions import FloatArray
+from mlcore.conditions import FloatArray, IntArray
 from mlcore.histograms import HistogramBlock
+from mlcore.regions import OddRegion, named, region
 
 from .base import Detector
 from .map_regions import Looks, regions, rings
@@ -22,6 +23,8 @@ _ROUNDS = 3
 _REJECT = 4.0
 #: hits that a silent channel is taken to expect
 _LEAST = 0.2
+#: regions of a map that are named
+_MOST = 3
 #: ageing and conditions move a ring against the others by so much between learning and scoring, relative
 _RING_MOVES = 0.1
 
@@ -58,6 +61,33 @@ class RingMap(Detector):
             expected = self._expected(counts)[0]
             found[usable] = np.where(self.usual_ > 0, counts / np.maximum(expected, _LEAST), np.nan)
         return found.reshape(len(block), *block.bins)
+
+    def odd_regions(self, block: HistogramBlock) -> list[list[OddRegion]]:
+        """Of each map the channels, windows, sectors and rings that stand out, the rarest first; none of a missing
+        one."""
+        check_is_fitted(self, "layout_")
+        found: list[list[OddRegion]] = [[] for _ in range(len(block))]
+        usable = np.flatnonzero(self._usable(block))
+        if usable.size:
+            kinds, moved = self._deviations(np.asarray(block.flat[usable], dtype=np.float64))
+            for place, row in enumerate(usable):
+                found[row] = self._named(kinds, moved, place)
+        return found
+
+    def _named(self, kinds: list[FloatArray], moved: FloatArray, row: int) -> list[OddRegion]:
+        looks = self.looks_.oddest(kinds, row)
+        rings_ = [(tail, -1, ring, pull) for tail, _, ring, pull in self.ring_looks_.oddest([moved], row)]
+        return named(
+            ((tail, region(self.axes_, self._bins(kind, at), pull)) for tail, kind, at, pull in looks + rings_),
+            np.where(self.usual_ > 0, kinds[0][row], 0.0),
+            most=_MOST,
+        )
+
+    def _bins(self, kind: int, at: int) -> IntArray:
+        """(m,) of a region of the kinds of `_deviations`, -1 for a ring."""
+        if kind < 0:
+            return np.flatnonzero(self.ring_ == at)
+        return np.array([at]) if kind < 2 else regions(self.axes_)[kind - 2].members(at)
 
     def _fit(self, data: HistogramBlock, labels: npt.NDArray[np.int64] | None, weights: FloatArray | None) -> None:
         counts = np.asarray(data.flat, dtype=np.float64)

@@ -9,9 +9,10 @@ import numpy.typing as npt
 from scipy import special
 from sklearn.utils.validation import check_is_fitted
 
-from mlcore.conditions import FloatArray
+from mlcore.conditions import FloatArray, IntArray
 from mlcore.errors import ShapeError
 from mlcore.histograms import HistogramBlock
+from mlcore.regions import OddRegion, named, ranges_of
 
 from .base import Detector
 from .map_regions import Looks, regions
@@ -33,6 +34,8 @@ _SMALLEST = 2.0
 _SMOOTH, _ANY_TIME = 50.0, 0.003
 #: share of good maps from which the tail of likelihood ratios is continued
 _RARE = 0.1
+#: regions of a map that are named
+_MOST = 3
 _AT_ONCE = 64
 
 
@@ -77,6 +80,47 @@ class TimingMap(Detector):
             data = block.select(usable)
             found[usable] = np.logaddexp(*self._odds(data, self._against(data)[2]))
         return found.reshape(len(block), *places)
+
+    def odd_regions(self, block: HistogramBlock) -> list[list[OddRegion]]:
+        """Of each map the channels, windows, sectors and the whole that come late (positive) or early, the rarest
+        first; none of a missing one."""
+        check_is_fitted(self, "layout_")
+        found: list[list[OddRegion]] = [[] for _ in range(len(block))]
+        usable = np.flatnonzero(self._usable(block))
+        if usable.size:
+            data = block.select(usable)
+            kinds, moved, _ = self._deviations(data)
+            deviation, weight, common = self._against(data)
+            later, earlier = self._odds(data, common)
+            pulls = np.repeat(deviation * np.sqrt(weight), self.axes_[-1].bins, axis=1)
+            for place, row in enumerate(usable):
+                looks = self._looked_at(kinds, moved, place) + self._alone(later[place], earlier[place])
+                found[row] = named(looks, pulls[place], most=_MOST)
+        return found
+
+    def _looked_at(self, kinds: list[FloatArray], moved: FloatArray, row: int) -> list[tuple[float, OddRegion]]:
+        """Log of how often a good map shows as much, and the region: of each kind, and the whole."""
+        places = self.axes_[:-1]
+        whole = np.arange(int(np.prod([axis.bins for axis in places])))
+        looks = [(tail, regions(places)[kind].members(at), pull)
+                 for tail, kind, at, pull in (self.looks_.oddest(kinds, row) if kinds else [])]  # fmt: skip
+        looks += [(tail, whole, pull) for tail, _, _, pull in self.common_looks_.oddest([moved], row)]
+        return [(tail, self._region(channels, pull)) for tail, channels, pull in looks]
+
+    def _alone(self, later: FloatArray, earlier: FloatArray) -> list[tuple[float, OddRegion]]:
+        """The same of the single channel whose hits are likeliest to be late, and early."""
+        found = []
+        for sign, odds in ((1.0, later), (-1.0, earlier)):
+            at, most = int(odds.argmax()), float(odds.max())
+            tail = float(np.log(_RARE)) - (most - self.often_)
+            found.append((tail, self._region(np.array([at]), sign * np.sqrt(2.0 * max(most, 0.0)))))
+        return found
+
+    def _region(self, channels: IntArray, pull: float) -> OddRegion:
+        """With all times of these channels."""
+        times = self.axes_[-1].bins
+        bins = (channels[:, None] * times + np.arange(times)).ravel()
+        return OddRegion(bins, ranges_of(self.axes_[:-1], channels), float(pull))
 
     def _fit(self, data: HistogramBlock, labels: npt.NDArray[np.int64] | None, weights: FloatArray | None) -> None:
         if len(data.axes) > 3:

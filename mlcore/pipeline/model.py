@@ -15,7 +15,7 @@ from mlcore.detectors.base import Detector
 from mlcore.detectors.ensemble import Ensemble
 from mlcore.errors import MlcoreError
 from mlcore.evaluate import GOOD, UNSCORED, UNSURE
-from mlcore.explain import CaseLibrary, OddBin, PastCase, by_object, odd_bins, tree_contributions
+from mlcore.explain import CaseLibrary, OddBin, PastCase, by_object, odd_bins, odd_regions, tree_contributions
 from mlcore.features import FeatureTable
 from mlcore.selective import SelectivePolicy
 from mlcore.stretches import Stretch, stretches
@@ -25,7 +25,7 @@ from .inputs import TABLE, Data, Inputs, gather
 from .judged import Judged
 from .layer import Layer, chosen, columns
 from .scores import WORDS, Evidence, Scores
-from .signature import knows_bins, signature
+from .signature import knows_bins, names_regions, signature
 
 #: a family is suggested when it gets at least this share of the votes
 SURE_OF_FAMILY = 0.4
@@ -257,14 +257,16 @@ class SystemModel:
         return {int(place): tuple(cases) for place, cases in zip(seen, near, strict=True)}
 
     def odd_bins(self, inputs: Inputs, element: str, row: int) -> list[OddBin]:
-        """The oddest bins of one lumisection in one element, by the detector that knows what each bin should hold."""
+        """The oddest bins of one lumisection in one element, by the detector that knows what each bin should hold;
+        where none does, the regions that detectors of regions find odd."""
         block = inputs.blocks.get(element)
         if block is None or block.missing[row]:
             return []
-        knower = knows_bins(self.layer_, element)
-        if knower is None or block.axes != self.layer_.axes[element]:
+        if block.axes != self.layer_.axes.get(element):
             return []
-        return odd_bins(knower, block.select(slice(row, row + 1)))[0]
+        one = block.select(slice(row, row + 1))
+        knower = knows_bins(self.layer_, element)
+        return odd_bins(knower, one)[0] if knower else odd_regions(names_regions(self.layer_, element), one)[0]
 
     def _features(self, scores: Scores, at: int) -> dict[str, float]:
         """SHAP values of the classifier for one lumisection, the largest ten."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mlcore.conditions import FloatArray, IntArray
 from mlcore.detectors.pulls import pulls_of
-from mlcore.explain import HasPulls
+from mlcore.explain import HasPulls, NamesRegions
 from mlcore.histograms import HistogramBlock
 from mlcore.reference import Reference
 
@@ -46,6 +46,15 @@ def knows_bins(layer: Layer, element: str) -> HasPulls | None:
         if isinstance(reference := getattr(detector, "reference_", None), Reference):
             return ByReference(reference)
     return None
+
+
+def names_regions(layer: Layer, element: str) -> list[NamesRegions]:
+    """What can say which regions of an element are off."""
+    return [
+        member.detector
+        for member in layer.members
+        if member.element == element and hasattr(member.detector, "odd_regions")
+    ]
 
 
 def signature(layer: Layer, inputs: Inputs, scaled: FloatArray, rows: IntArray) -> FloatArray:

@@ -11,6 +11,7 @@ import pytest
 from mlcore.checks import CLAUSES, ContractBroken, check_detector
 from mlcore.detectors.base import Detector
 from mlcore.errors import IncompatibleBinning, ShapeError
+from mlcore.regions import OddRegion
 
 
 class Distance(Detector):
@@ -62,6 +63,21 @@ class PullsByRow(Distance):
 
     def pulls(self, block: Any) -> npt.NDArray[Any]:
         return np.asarray(block.counts.reshape(len(block), block.bins[0], -1).sum(axis=2))
+
+
+class PointsBeyond(Distance):
+    """A region of a histogram that has no such bins."""
+
+    def odd_regions(self, block: Any) -> list[list[OddRegion]]:
+        missing = np.isnan(block.flat).any(axis=1)
+        return [[] if gone else [OddRegion(np.array([block.flat.shape[1]]), (), 5.0)] for gone in missing]
+
+
+class PointsIntoNothing(Distance):
+    """A region even where the histogram is missing."""
+
+    def odd_regions(self, block: Any) -> list[list[OddRegion]]:
+        return [[OddRegion(np.array([0]), (), 5.0)]] * len(block)
 
 
 class ConvertsItsParameters(Distance):
@@ -176,6 +192,8 @@ def test_a_sound_detector_passes_every_clause(sound: Any) -> None:
     [
         (LowerIsWorse, "higher is worse"),
         (PullsByRow, "on a map.*pulls are one for each bin"),
+        (PointsBeyond, "odd regions lie in their histograms.*bins of their histogram"),
+        (PointsIntoNothing, "odd regions lie in their histograms.*empty for a missing one"),
         (ConvertsItsParameters, "parameters are only stored|learns from what it takes"),
         (LearnsWithoutUnderscore, "parameters are only stored"),
         (ForgetsItself, "fit returns self"),

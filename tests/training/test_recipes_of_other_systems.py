@@ -31,6 +31,8 @@ from tests.training import other_systems, world
 pytestmark = pytest.mark.django_db
 Page = Callable[[User | None], Client]
 WHY = "These are no histograms of shapes."
+#: along what findings say where it is, of recipes whose detectors judge regions
+WHERE = {"drift-tubes": {"layer", "wire"}, "endcaps": {"azimuth in degrees"}}
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +68,8 @@ def test_it_learns_is_promoted_and_finds_what_was_planted(lar: System, chi: User
     truth = np.concatenate([bad.to_mask(scoring.last) for scoring, bad in done])
     assert truth.sum() >= 10
     assert auc(scores, truth.astype(np.int64)) > 0.9
+    told = [each for scoring, _ in done for finding in scoring.findings.all() for each in finding.evidence["bins"]]
+    assert WHERE.get(name, set()) <= {axis for each in told for axis, *_ in each["ranges"]}
 
 
 @pytest.mark.sqlite

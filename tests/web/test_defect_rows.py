@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from certifier.defects.selectors import DefectInRun, IntervalInRun
+from certifier.defects.resolution import Said, told
+from certifier.defects.selectors import DefectInRun
 from certifier.lumi import LumiSet
 from certifier.web.defect_table import in_system_order, rows_of
 
@@ -19,17 +20,18 @@ def said(
     user: str = "ada",
     comment: str = "",
     later: int = 0,
-) -> IntervalInRun:
+) -> Said:
     at = NOON + timedelta(minutes=later)
-    return IntervalInRun(LumiSet.parse(lumisections), present, recoverable, user, comment, at)
+    return Said(LumiSet.parse(lumisections).bits, present, recoverable, user, comment, at)
 
 
-def defect(name: str, *intervals: IntervalInRun, system: str = "LAR", **kind: bool) -> DefectInRun:
+def defect(name: str, *entries: Said, system: str = "LAR", **kind: bool) -> DefectInRun:
     together = LumiSet()
-    for interval in intervals:
-        together |= interval.lumisections
+    for entry in entries:
+        together |= LumiSet.from_bits(entry.bits)
     known = {"virtual": False, "intolerable": False} | kind
-    return DefectInRun(name, system, known["virtual"], known["intolerable"], together, LumiSet(), LumiSet(), intervals)
+    said = told(entries, together.bits)
+    return DefectInRun(name, system, known["virtual"], known["intolerable"], together, LumiSet(), LumiSet(), said)
 
 
 def test_it_joins_what_was_said_alike() -> None:

@@ -82,8 +82,11 @@ def ls(value: Lumisections, limit: int = 64) -> SafeString:
     text = str(lumisections)
     if not text:
         return mark_safe('<span class="ls">–</span>')
+    if len(text) <= limit:
+        body = unbroken(text) if "-" in text else text
+        return mark_safe(f'<span class="ls num">{body}</span>')  # noqa: S308
     start = shortened(text, limit)
-    if start == text:
+    if start == text:  # a single range, longer than that
         return mark_safe(f'<span class="ls num">{unbroken(text)}</span>')  # noqa: S308
     return format_html(
         '<details class="ls-more num"><summary><span class="ls-start">{} …</span> '
