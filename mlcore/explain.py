@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .conditions import Conditions, FloatArray, IntArray
 from .errors import MlcoreError, ShapeError, TooFewData
 from .histograms import HistogramBlock
-from .regions import OddRegion
+from .regions import OddRegion, along, in_words
 
 
 class HasPulls(Protocol):
@@ -35,8 +35,9 @@ class NamesRegions(Protocol):
 class OddBin:
     """A bin, or a region of bins together, that is far from what was expected.
 
-    place : number of the bin on each axis, of the first one of a region. ranges : what bounds it, axis by axis; a
-    region spans the axes that are not among them. count : entries. pull : in standard deviations.
+    place : number of the bin on each axis, of the first one of a region. ranges : what bounds it, axis by axis (see
+    `mlcore.regions.Range`); a region spans the axes that are not among them. count : entries. pull : in standard
+    deviations.
     """
 
     element: str
@@ -46,8 +47,7 @@ class OddBin:
     pull: float
 
     def __str__(self) -> str:
-        where = ", ".join(f"{name} {low:g} to {high:g}" for name, low, high in self.ranges)
-        there = f"at {where}" if where else "as a whole"
+        there = f"at {in_words(self.ranges)}" if self.ranges else "as a whole"
         return f"{self.element} {there}: {self.count:g} entries, pull {self.pull:+.1f}"
 
 
@@ -82,10 +82,7 @@ def _region(block: HistogramBlock, row: int, found: OddRegion) -> OddBin:
 
 def _odd_bin(block: HistogramBlock, row: int, flat: int, pull: float) -> OddBin:
     place = tuple(int(part) for part in np.unravel_index(flat, block.bins))
-    ranges = tuple(
-        (axis.name, float(axis.edges[at]), float(axis.edges[at + 1]))
-        for axis, at in zip(block.axes, place, strict=True)
-    )
+    ranges = tuple(along(axis, at, at) for axis, at in zip(block.axes, place, strict=True))
     return OddBin(block.element, place, ranges, float(block.counts[(row, *place)]), float(pull))
 
 

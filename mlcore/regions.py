@@ -10,7 +10,8 @@ import numpy as np
 from mlcore.conditions import FloatArray, IntArray
 from mlcore.histograms import Axis
 
-#: of a coordinate: its name, from where, to where. Over the seam of a circular axis the first is the larger one.
+#: of a coordinate: its name, from where, to where; of an axis along which things are numbered (layers, wires) the first
+#: and the last of them. Over the seam of a circular axis the first is the larger one.
 Range = tuple[str, float, float]
 #: degrees of a slice of azimuth in which regions of flat maps are described
 SLICE = 20
@@ -50,6 +51,18 @@ def ranges_of(axes: tuple[Axis, ...], bins: IntArray) -> tuple[Range, ...]:
     return tuple(_range(axis, one) for axis, one in zip(axes, along, strict=True) if one.size < axis.bins)
 
 
+def along(axis: Axis, first: int, last: int) -> Range:
+    """From bin `first` to bin `last`."""
+    low, high = float(axis.edges[first]), float(axis.edges[last + 1])
+    numbered = not axis.unit and low % 1 == 0.5 and bool(np.allclose(np.diff(axis.edges), 1.0))
+    return (axis.name, low + 0.5, high - 0.5) if numbered else (axis.name, low, high)
+
+
+def in_words(ranges: Iterable[Range]) -> str:
+    """layer 9, wire 6 to 25."""
+    return ", ".join(f"{name} {low:g}" + (f" to {high:g}" if high != low else "") for name, low, high in ranges)
+
+
 def named(looks: Iterable[tuple[float, OddRegion]], pulls: FloatArray, *, most: int) -> list[OddRegion]:
     """At most so many of these that have no bin in common, the rarest first.
 
@@ -79,7 +92,7 @@ def _range(axis: Axis, places: IntArray) -> Range:
     if axis.circular and last - first + 1 > places.size:
         gap = int(np.diff(places).argmax())
         first, last = int(places[gap + 1]), int(places[gap])
-    return axis.name, float(axis.edges[first]), float(axis.edges[last + 1])
+    return along(axis, first, last)
 
 
 def _polar(axes: tuple[Axis, ...], places: IntArray) -> Range:

@@ -16,7 +16,7 @@ from mlcore.detectors.ring_map import RingMap
 from mlcore.detectors.timing_map import TimingMap
 from mlcore.explain import odd_regions
 from mlcore.histograms import Axis, HistogramBlock
-from mlcore.regions import OddRegion, named, ranges_of, region
+from mlcore.regions import OddRegion, in_words, named, ranges_of, region
 from mlcore.simulate.drift_chambers import FAULTY_LAYER, Chamber, ChamberLaw, chamber_sample
 from mlcore.simulate.drift_tubes import WIRES, LayerLaw, layer_sample
 from mlcore.simulate.endcaps import endcap_towers, sector
@@ -54,6 +54,15 @@ def test_over_the_seam_of_an_angle_a_range_begins_where_it_begins() -> None:
     assert ranges_of(plain[1:], np.array([0, 5])) == (("phi", -3.0, 3.0),)
 
 
+def test_numbered_things_are_told_by_their_numbers() -> None:
+    wires = (Axis.regular("layer", 12, 0.5, 12.5), Axis.regular("wire", 46, 0.5, 46.5))
+    found = ranges_of(wires, bins(wires, 8, slice(5, 25)))
+    assert found == (("layer", 9, 9), ("wire", 6, 25))
+    assert in_words(found) == "layer 9, wire 6 to 25"
+    times = (Axis.regular("time", 4, 0.5, 4.5, unit="ns"), Axis.regular("charge", 4, 0.0, 4.0))
+    assert in_words(ranges_of(times, bins(times, 0, 1))) == "time 0.5 to 1.5, charge 1 to 2"
+
+
 def test_in_a_flat_map_sectors_have_their_azimuth_and_rings_their_distance() -> None:
     azimuth = np.arctan2(*(np.indices((20, 20))[::-1] - 9.5)) / (2 * np.pi) % 1.0
     wedge = np.flatnonzero((azimuth > 40 / 360) & (azimuth < 80 / 360))
@@ -83,14 +92,14 @@ def test_of_regions_that_share_bins_one_is_named_the_largest_that_is_as_rare_or_
 def test_a_layer_whose_voltage_is_low_is_named(chamber: Chamber) -> None:
     detector = ChamberLayers().fit(chamber.learned)
     found = odd_regions([detector], chamber.faulty)
-    low, high = chamber.faulty.axes[0].edges[FAULTY_LAYER : FAULTY_LAYER + 2]
+    layer = FAULTY_LAYER + 1
     oddest = [each[0] for each in found if each]
     assert len(oddest) > 36
-    right = [one for one in oddest if one.ranges == (("layer", low, high),) and one.pull < 0]
+    right = [one for one in oddest if one.ranges == (("layer", layer, layer),) and one.pull < 0]
     assert len(right) > 0.9 * len(oddest)
     row = next(row for row, each in enumerate(found) if each and each[0] is right[0])
     assert right[0].count == chamber.faulty.counts[row, FAULTY_LAYER].sum()
-    assert "at layer" in str(right[0])
+    assert "at layer 9:" in str(right[0])
     good = [one.ranges for each in odd_regions([detector], chamber.good) for one in each if one.pull < 0]
     assert good.count(right[0].ranges) <= 4
 
@@ -108,11 +117,11 @@ def test_wires_without_data_are_named_in_their_layer() -> None:
     found = odd_regions([detector], replace(chambers.select(slice(0, 4)), counts=late))
     missing, loud = found[0][0], found[1][0]
     assert missing.pull < 0 < loud.pull
-    assert missing.ranges[0] == ("layer", 1.5, 2.5)
-    assert loud.ranges[0] == ("layer", 2.5, 3.5)
+    assert missing.ranges[0] == ("layer", 2, 2)
+    assert loud.ranges[0] == ("layer", 3, 3)
     name, low, high = missing.ranges[1]
     assert (name, missing.count) == ("wire", 0.0)
-    assert 5.5 <= low < high <= 25.5
+    assert 6 <= low < high <= 25
     assert found[3] == []
 
 

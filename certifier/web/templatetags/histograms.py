@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from certifier.lumi import LumiSet
 from certifier.monitoring.models import Element
 from certifier.web.histograms.png import picture
+from mlcore.regions import in_words
 
 from .lumisections import drawing, rectangles, spoken
 
@@ -145,6 +146,12 @@ def _ends(values: list[float]) -> tuple[float, float]:
 def bins_words(element: Element) -> str:
     """`{{ element|bins_words }}`: 100, or 34 × 72."""
     return " × ".join(str(count) for count in element.bins)
+
+
+@register.filter
+def ranges_words(ranges: Sequence[Sequence[Any]]) -> str:
+    """`{{ bin.ranges|ranges_words }}` of an evidence: layer 9, wire 6 to 25."""
+    return in_words((str(name), float(low), float(high)) for name, low, high in ranges)
 
 
 @register.filter
