@@ -35,6 +35,8 @@ class Shot:
     # A button that asks a worker, where nobody has asked yet, and what is there once the worker has answered.
     asks: str = ""
     answered: str = ""
+    # What is unfolded before the picture is taken.
+    unfolds: str = ""
 
 
 # The run whose page the users of ATLAS know stands first.
@@ -79,7 +81,13 @@ SHOTS = (
         asks="Work it out",
         answered="figure[data-plot=champion-plot]",
     ),
-    Shot("finding", "A finding says where: a sector of an endcap", "/runs/350558/?system=TGC#findings", "chi"),
+    Shot(
+        "finding",
+        "A finding says where: a sector of an endcap, late",
+        "/runs/350558/?system=TGC#findings",
+        "chi",
+        unfolds="#findings details",
+    ),
     Shot(
         "samples",
         "Is a run like its reference?",
@@ -171,6 +179,8 @@ def take(browser: Browser, options: Any, theme: Any, user: str) -> None:
             page.locator(shot.answered).first.wait_for(timeout=ANSWER_MS)
             page.goto(shot.address)
         page.wait_for_timeout(SETTLE_MS)
+        if shot.unfolds:
+            page.locator(shot.unfolds).evaluate_all("found => found.forEach(one => { one.open = true; })")
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             raise SystemExit(f"{shot.address} is wider than {WIDTH} pixels.")
         picture = Image.open(io.BytesIO(page.screenshot()))

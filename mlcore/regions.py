@@ -60,7 +60,7 @@ def along(axis: Axis, first: int, last: int) -> Range:
 
 def in_words(ranges: Iterable[Range]) -> str:
     """layer 9, wire 6 to 25."""
-    return ", ".join(f"{name} {low:g}" + (f" to {high:g}" if high != low else "") for name, low, high in ranges)
+    return ", ".join(f"{name} {low:.4g}" + (f" to {high:.4g}" if high != low else "") for name, low, high in ranges)
 
 
 def named(looks: Iterable[tuple[float, OddRegion]], pulls: FloatArray, *, most: int) -> list[OddRegion]:
