@@ -111,7 +111,14 @@ SHOTS = (
         "A curve with its errors, and whether to believe them",
         "/trends/draw/?draw=recorded%20/%20duration%20:%20pileup%20:%20run&per=lumisection&curve=on",
     ),
-    Shot("associations", "Which histograms move with a defect", "/associations/defects/LAR_DATACORRUPT/"),
+    Shot(
+        "associations",
+        "Which histograms move with a defect",
+        "/associations/defects/LAR_DATACORRUPT/",
+        "chi",
+        asks="Compare now",
+        answered="table",
+    ),
     Shot(
         "element-defects",
         "Which defects an element moves with",

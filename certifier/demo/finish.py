@@ -22,6 +22,7 @@ from certifier.ops.models import LIVE, Job, JobState, Trigger
 from certifier.precert.models import ModelVersion, Scoring
 from certifier.review.models import Decision, Item, ItemState, SignOff
 from certifier.runs.models import Lumisection, Run, RunProfile
+from certifier.trends.models import Alarm, Trend
 
 from . import load, people, world
 
@@ -103,6 +104,7 @@ def summary() -> list[tuple[str, str]]:
             "review",
             f"{Decision.objects.count():,} decisions, {Item.objects.filter(state=ItemState.OPEN).count():,} items wait",
         ),
+        ("trends", f"{Trend.objects.count():,} kept, {Alarm.objects.count():,} alarms"),
         ("jobs", f"{Job.objects.count():,}"),
         ("accounts", f"{User.objects.count():,}, see {accounts_file()}"),
     ]

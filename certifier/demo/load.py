@@ -30,7 +30,7 @@ from certifier.review.shift_notes import write_note
 from certifier.runs import services as runs
 from certifier.runs.models import Run
 
-from . import catalogue, checklists, histograms, history, months, notes, others, people, signatures, world
+from . import catalogue, checklists, histograms, history, kept_trends, months, notes, others, people, signatures, world
 from .clock import standing_at
 from .history import Visit
 from .notes import Note
@@ -98,6 +98,7 @@ class Loader:
             self.users[robot] = accounts.create_user(actor=None, username=robot, is_robot=True)
             accounts.grant_role(actor=None, user=self.users[robot], role=Role.SHIFTER)
         self.define()
+        kept_trends.keep(self.users)
         self.say("runs and lumisections")
         self.take_data()
 

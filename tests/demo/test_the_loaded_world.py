@@ -27,6 +27,7 @@ from certifier.demo import (
     catalogue,
     checklists,
     finish,
+    kept_trends,
     load,
     months,
     more_systems,
@@ -50,6 +51,7 @@ from certifier.review.selectors import sign_off_state
 from certifier.runs.models import Change, Lumisection, Run
 from certifier.training.models import Outcome, Training
 from certifier.training.recipes import BY_NAME, chosen_recipe
+from certifier.trends.models import Trend
 from certifier.watch.models import Check
 from certifier.watch.services import newest_check
 from tests import needs
@@ -348,6 +350,13 @@ def test_a_chamber_of_tubes_shows_what_is_recorded_and_a_voltage_that_nobody_has
         assert (said.present if said else LumiSet()) == (wrong if number == 350549 else LumiSet())
 
 
+def test_where_detectors_judge_regions_a_finding_names_layer_and_sector(client: Client) -> None:
+    client.force_login(User.objects.get(username="hal"))
+    for code, words in (("MDT", "layer 4"), ("TGC", "azimuth in degrees")):
+        page = client.get(f"/runs/350558/?system={code}").content.decode()
+        assert words in page.split('id="findings"')[1].split("</summary>")[0]
+
+
 def test_every_recipe_has_a_system_whose_model_scores() -> None:
     asked = [each for each in models_of() if asked_versions([each])]
     scored = set(Scoring.objects.values_list("version", flat=True))
@@ -433,6 +442,15 @@ def test_experts_answered_the_audit_of_the_months_and_the_queue_has_work() -> No
 def test_people_were_told() -> None:
     kinds = set(Notice.objects.filter(person__username="chi").values_list("kind", flat=True))
     assert len(kinds) > 1
+
+
+def test_runs_left_the_band_of_a_trend_that_somebody_watches(client: Client) -> None:
+    (watched,) = Trend.objects.filter(is_watched=True)
+    assert watched.alarms.count() >= 1
+    client.force_login(User.objects.get(username="ben"))
+    page = client.get("/trends/").content.decode()
+    assert all(kept.name in page for _, kept, _ in kept_trends.KEPT)
+    assert f"/runs/{watched.alarms.first().run.number}/" in page  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("who", ["chi", "ada"])

@@ -11,6 +11,7 @@ from certifier.audit.errors import CertifierError
 from certifier.demo import finish, load, people, reviewed, trained
 from certifier.goodruns.summaries import refresh_summaries
 from certifier.notices import services as notices
+from certifier.trends import services as trends
 
 
 class Command(BaseCommand):
@@ -36,6 +37,7 @@ class Command(BaseCommand):
         reviewed.review_findings()
         if not there:
             reviewed.look_at_guarantees()
+            trends.look()
             notices.find()
         refresh_summaries()
         finish.write_accounts()
