@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True, derandomize=needs.on_ci())
 hypothesis.settings.load_profile("house")
 
+LONGEST = "test_the_loaded_world.py"
 NEEDS: dict[str, Callable[[], object]] = {
     "data": needs.shared_data_folder,
     "e2e": needs.chromium,
@@ -63,6 +64,7 @@ def _waits(item: pytest.Item) -> bool:
     return item.get_closest_marker("once") is not None and item.get_closest_marker("sqlite") is None
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """`make test` runs the suite twice. What needs PostgreSQL or Redis, or no database at all, runs once.
 
@@ -70,6 +72,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     pytest-django lets no test near the database that does not say so, hence what does not say so cannot differ. What is
     done in a browser runs once as well, on SQLite: the pages behind it are tested on both.
     """
+    # Minutes that no other process can take a share of: begun last, they would be waited for alone.
+    items.sort(key=lambda item: item.path.name != LONGEST)
     only = os.environ.get("CERTIFIER_TEST_PASS", "")
     if only == "sqlite":
         again = bool(os.environ.get("CERTIFIER_TEST_AGAIN"))
