@@ -44,6 +44,8 @@ def region(axes: tuple[Axis, ...], bins: IntArray, pull: float) -> OddRegion:
 def ranges_of(axes: tuple[Axis, ...], bins: IntArray) -> tuple[Range, ...]:
     """What bounds these bins: ranges along the axes where they are a box, an axis that they span left out; else, in a
     flat map, azimuth in degrees or the distance from its centre in bins, whichever bounds them more closely."""
+    if not axes:  # times of all channels together, say
+        return ()
     places = np.unravel_index(np.asarray(bins, dtype=np.int64), [axis.bins for axis in axes])
     along = [np.unique(place) for place in places]
     if len(axes) == 2 and np.prod([one.size for one in along]) > len(bins):
