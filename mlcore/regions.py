@@ -13,7 +13,7 @@ from mlcore.histograms import Axis
 #: of a coordinate: its name, from where, to where; of an axis along which things are numbered (layers, wires) the first
 #: and the last of them. Over the seam of a circular axis the first is the larger one.
 Range = tuple[str, float, float]
-#: degrees of a slice of azimuth in which regions of flat maps are described
+#: degrees of a slice of azimuth, in which sectors of maps are looked at and regions of flat ones described
 SLICE = 20
 #: a region is named when good histograms show as much less often than this
 RARE = 0.01
@@ -47,10 +47,10 @@ def ranges_of(axes: tuple[Axis, ...], bins: IntArray) -> tuple[Range, ...]:
     if not axes:  # times of all channels together, say
         return ()
     places = np.unravel_index(np.asarray(bins, dtype=np.int64), [axis.bins for axis in axes])
-    along = [np.unique(place) for place in places]
-    if len(axes) == 2 and np.prod([one.size for one in along]) > len(bins):
+    taken = [np.unique(place) for place in places]
+    if len(axes) == 2 and np.prod([one.size for one in taken]) > len(bins):
         return (_polar(axes, np.stack(places)),)
-    return tuple(_range(axis, one) for axis, one in zip(axes, along, strict=True) if one.size < axis.bins)
+    return tuple(_range(axis, one) for axis, one in zip(axes, taken, strict=True) if one.size < axis.bins)
 
 
 def along(axis: Axis, first: int, last: int) -> Range:

@@ -231,11 +231,9 @@ def by_beginning(found: Iterable[Told]) -> list[Told]:
 def intervals(found: Iterable[Told]) -> list[Interval]:
     """Ascending intervals that do not overlap; neighbours of equal payload are one."""
     cut = []
-    for present, recoverable, user, comment, parts in found:
-        together = 0
-        for bits, _ in parts:
-            together |= bits
-        for first, last in LumiSet.from_bits(together).ranges():
+    for one in found:
+        present, recoverable, user, comment, parts = one
+        for first, last in LumiSet.from_bits(one.bits).ranges():
             here = (2 << last) - (1 << first)
             at = max((at for bits, at in parts if bits & here and at is not None), default=None)
             cut.append(Interval(first, last, present, recoverable, user, comment, at))

@@ -13,6 +13,7 @@ from scipy import sparse
 from mlcore.conditions import FloatArray, IntArray
 from mlcore.errors import ShapeError
 from mlcore.histograms import Axis
+from mlcore.regions import SLICE
 
 from .pulls import gumbel_law, gumbel_log_tail, of_several
 
@@ -20,7 +21,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 WINDOWS = (3, 5)
 #: of azimuth; each alone, and with its neighbour
-HALF_SECTORS = 18
+HALF_SECTORS = 360 // SLICE
 #: a robust spread counts for so many lumisections of what is usual among its kind
 _SHRINK = 20.0
 
